@@ -1,0 +1,145 @@
+//! Connections: edges of the map, the sum of their flows.
+
+use serde::Serialize;
+
+use super::{ServiceRef, SocketExample, Timestamp};
+
+/// Failed attempts and connections, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Failures {
+    /// Nobody listens (ECONNREFUSED).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub refused: u64,
+    /// No answer (ETIMEDOUT).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub timeout: u64,
+    /// No way there (EHOSTUNREACH, ENETUNREACH).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unreachable: u64,
+    /// Cut off by the other side (ECONNRESET), also in the middle of an established connection.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reset: u64,
+    /// Any other error.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub other: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if wants a reference")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+impl Failures {
+    /// All reasons together.
+    pub const fn total(&self) -> u64 {
+        self.refused.saturating_add(self.timeout).saturating_add(self.unreachable).saturating_add(self.reset).saturating_add(self.other)
+    }
+
+    /// Reasons with their counts, in a fixed order.
+    pub const fn by_reason(&self) -> [(&'static str, u64); 5] {
+        [
+            ("refused", self.refused),
+            ("timeout", self.timeout),
+            ("unreachable", self.unreachable),
+            ("reset", self.reset),
+            ("other", self.other),
+        ]
+    }
+
+    /// Adds another count to this one.
+    pub const fn add(&mut self, more: &Self) {
+        self.refused = self.refused.saturating_add(more.refused);
+        self.timeout = self.timeout.saturating_add(more.timeout);
+        self.unreachable = self.unreachable.saturating_add(more.unreachable);
+        self.reset = self.reset.saturating_add(more.reset);
+        self.other = self.other.saturating_add(more.other);
+    }
+}
+
+/// Sums over connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FlowTotals {
+    /// Connections that became established, those open before the start included.
+    pub opened: u64,
+    /// How many of `opened` were open before the observer started.
+    pub preexisting: u64,
+    /// Open now.
+    pub active: u64,
+    /// Failed, by reason.
+    pub failed: Failures,
+    /// Bytes from the source to the destination.
+    pub bytes_sent: u64,
+    /// Bytes from the destination to the source.
+    pub bytes_received: u64,
+    /// Segments sent again by the counted side.
+    pub retransmits: u64,
+    /// Smoothed round-trip time in microseconds; the latest mean.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rtt_us: Option<u32>,
+}
+
+/// The side at which an edge is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// At the client: always, where the client is observed.
+    Client,
+    /// At the server: the client is not observed.
+    Server,
+}
+
+/// Where an edge's knowledge comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Provenance {
+    /// The side at which it is counted.
+    pub side: Side,
+    /// The rule that named the source: `cgroup`, `program`, `address`.
+    pub source_rule: &'static str,
+    /// The rule that named the destination: `listener`, `cgroup`, `program`, `address`.
+    pub destination_rule: &'static str,
+    /// Whether the direction was seen; otherwise it was inferred from who listens.
+    pub direction_known: bool,
+}
+
+/// Which edge: source, destination, protocol and the port that the destination offers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct ConnectionRef {
+    /// The TCP initiator.
+    pub source: ServiceRef,
+    /// Who accepted.
+    pub destination: ServiceRef,
+    /// Always `tcp`.
+    pub protocol: &'static str,
+    /// The port that the destination offers.
+    pub port: u16,
+}
+
+impl ConnectionRef {
+    /// `ns/a->ns/b:port/tcp`, as the Go API's map keys have it.
+    pub fn key(&self) -> String {
+        format!(
+            "{}/{}->{}/{}:{}/{}",
+            self.source.namespace, self.source.name, self.destination.namespace, self.destination.name, self.port, self.protocol
+        )
+    }
+}
+
+/// An edge of the map.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Connection {
+    /// Which edge.
+    #[serde(flatten)]
+    pub edge: ConnectionRef,
+    /// What was counted.
+    #[serde(flatten)]
+    pub totals: FlowTotals,
+    /// When it was first seen.
+    pub first_seen: Timestamp,
+    /// When it was last seen.
+    pub last_seen: Timestamp,
+    /// Where its knowledge comes from.
+    pub provenance: Provenance,
+    /// The first socket: one example of many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub example: Option<SocketExample>,
+}

@@ -1,0 +1,100 @@
+//! Flows: what the kernel counts, one entry for all connections that differ only in the client's ephemeral port.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::Timestamp;
+
+/// Which end of its connections a flow's sockets are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// The sockets connected: the client's end.
+    Outbound,
+    /// The sockets were accepted: the server's end.
+    Inbound,
+    /// The sockets listen; `opened` and `closed` count listeners.
+    Listen,
+}
+
+/// Class of a flow's local address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AddressClass {
+    /// 127.0.0.0/8 or ::1.
+    Loopback,
+    /// 169.254.0.0/16 or fe80::/10.
+    LinkLocal,
+    /// Anything else.
+    Other,
+}
+
+/// What connections are counted under in the kernel. Ephemeral ports are no part of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct FlowKey {
+    /// cgroup v2 id of the socket (the inode of its directory); 1 is the root, 0 unknown.
+    pub cgroup: u64,
+    /// Inode of the socket's network namespace, as in `/proc/PID/ns/net`.
+    pub netns: u32,
+    /// Which end of its connections the socket is.
+    pub direction: Direction,
+    /// Class of the local address.
+    pub local_class: AddressClass,
+    /// Peer's address; for [`Direction::Listen`] the bound address. IPv4-mapped IPv6 is already IPv4 here.
+    pub remote: IpAddr,
+    /// The server's port: the remote one outbound, the local one inbound and listening.
+    pub port: u16,
+    /// Name of the program (the thread group leader's `comm`, at most 15 bytes): who connected or who listens; empty if
+    /// not known.
+    pub program: Arc<str>,
+    /// The kernel had too many keys and put several remote addresses into this one; `remote` is unspecified.
+    pub folded: bool,
+}
+
+/// The first socket that was counted in a delta: one example of many, never a key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct SocketExample {
+    /// Thread group id in the initial pid namespace; 0 if not known.
+    pub pid: u32,
+    /// User id of the socket's owner.
+    pub uid: u32,
+    /// Local address.
+    pub local_address: IpAddr,
+    /// Local port.
+    pub local_port: u16,
+    /// Kernel socket cookie, as `ss -e` shows it (`sk:`).
+    pub cookie: u64,
+}
+
+/// What happened in one flow since the previous delta of the same source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FlowDelta {
+    /// What was counted.
+    pub key: FlowKey,
+    /// Connections that became established, those open before the start included.
+    pub opened: u64,
+    /// How many of `opened` were open before the observer started.
+    pub preexisting: u64,
+    /// Established connections that ended.
+    pub closed: u64,
+    /// Attempts and connections that failed, by reason.
+    pub failed: super::Failures,
+    /// Attempts given up by their own caller: no failure of the server.
+    pub abandoned: u64,
+    /// Bytes acknowledged by the peer (`tcp_info.tcpi_bytes_acked`).
+    pub bytes_sent: u64,
+    /// Bytes received (`tcp_info.tcpi_bytes_received`).
+    pub bytes_received: u64,
+    /// Segments sent again (`tcp_info.tcpi_total_retrans`).
+    pub retransmits: u64,
+    /// Smoothed round-trip time in microseconds, mean over the connections of this delta.
+    pub rtt_us: Option<u32>,
+    /// First instant that this delta counts.
+    pub first: Timestamp,
+    /// Last instant that this delta counts.
+    pub last: Timestamp,
+    /// The first socket of this delta.
+    pub example: Option<SocketExample>,
+}

@@ -1,0 +1,50 @@
+//! What was lost, told instead of hidden.
+
+use serde::Serialize;
+
+use super::Timestamp;
+
+/// Where something was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GapReason {
+    /// The kernel's flow map had no room for a new flow.
+    FlowMapFull,
+    /// The kernel refused storage for a socket.
+    SocketStorageRefused,
+    /// The kernel's table of listeners was full.
+    ListenerMapFull,
+    /// A socket closed of which the kernel side did not know how it began.
+    UntrackedSocket,
+    /// A source could not be read for a while.
+    SourceUnavailable,
+    /// The map's own bound on services or flows turned something away.
+    MapBound,
+}
+
+impl GapReason {
+    /// The word in JSON, metrics and OTLP.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FlowMapFull => "flow_map_full",
+            Self::SocketStorageRefused => "socket_storage_refused",
+            Self::ListenerMapFull => "listener_map_full",
+            Self::UntrackedSocket => "untracked_socket",
+            Self::SourceUnavailable => "source_unavailable",
+            Self::MapBound => "map_bound",
+        }
+    }
+}
+
+/// Something was lost: how much, where, and whether the map is exact again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Gap {
+    /// Where.
+    pub reason: GapReason,
+    /// How many things (connections, sockets, flows).
+    pub count: u64,
+    /// Whether the map has been made exact again since.
+    pub healed: bool,
+    /// When it was noticed.
+    pub at: Timestamp,
+}

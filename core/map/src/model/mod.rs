@@ -1,0 +1,26 @@
+//! What is talked about: services, connections, health, facts and events. Plain data without behaviour beyond
+//! formatting and comparison; this folder imports nothing else of ours, and everything else imports it.
+
+mod connection;
+mod event;
+mod fact;
+mod flow;
+mod gap;
+mod health;
+mod ids;
+mod readings;
+mod service;
+mod snapshot;
+mod time;
+
+pub use connection::{Connection, ConnectionRef, Failures, FlowTotals, Provenance, Side};
+pub use event::{Dependency, Event, EventData, EventType, HealthChange, Severity, TopologyChange};
+pub use fact::{Fact, FactBody, Origin, SourceId};
+pub use flow::{AddressClass, Direction, FlowDelta, FlowKey, SocketExample};
+pub use gap::{Gap, GapReason};
+pub use health::{Health, HealthReason, HealthStatus};
+pub use ids::{EventId, RunId, ServiceId, ServiceKind};
+pub use readings::{DurationHistogram, KernelEvents, Readings, Statistics};
+pub use service::{Endpoint, Service, ServiceRef, ServiceType};
+pub use snapshot::{ObserverInfo, Snapshot, SnapshotTopology, SnapshotTotals};
+pub use time::Timestamp;

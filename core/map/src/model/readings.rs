@@ -1,0 +1,105 @@
+//! Figures: what metrics are made of, through whichever door.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{GapReason, HealthStatus, ServiceType, Snapshot, Timestamp};
+
+/// Monotonic counters of the map since the start of the run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Services that came, by namespace and type.
+    pub services_discovered: BTreeMap<(Arc<str>, ServiceType), u64>,
+    /// Services that went, by namespace.
+    pub services_removed: BTreeMap<Arc<str>, u64>,
+    /// Edges first seen, by source and destination namespace.
+    pub connections_tracked: BTreeMap<(Arc<str>, Arc<str>), u64>,
+    /// Dependencies first seen, by whether they cross namespaces.
+    pub dependencies_detected: BTreeMap<bool, u64>,
+    /// Health changes, by `namespace/name`, status before and after.
+    pub health_changes: BTreeMap<(String, HealthStatus, HealthStatus), u64>,
+    /// Things lost, by reason.
+    pub gaps: BTreeMap<GapReason, u64>,
+    /// Facts applied.
+    pub facts: u64,
+    /// Facts that came twice and changed nothing.
+    pub facts_repeated: u64,
+    /// Events written to the log.
+    pub events: u64,
+}
+
+/// What the kernel side counted since the start of the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KernelEvents {
+    /// Connection attempts (CLOSE → SYN_SENT).
+    pub connect: u64,
+    /// Accepted connections (SYN_RECV → ESTABLISHED).
+    pub accept: u64,
+    /// Established connections that ended.
+    pub close: u64,
+    /// Attempts that failed.
+    pub fail: u64,
+    /// Listeners that began.
+    pub listen: u64,
+    /// What could not be counted.
+    pub lost: u64,
+}
+
+impl KernelEvents {
+    /// `event_type` label values with their counts, in a fixed order.
+    pub const fn by_type(&self) -> [(&'static str, u64); 6] {
+        [
+            ("connect", self.connect),
+            ("accept", self.accept),
+            ("close", self.close),
+            ("fail", self.fail),
+            ("listen", self.listen),
+            ("lost", self.lost),
+        ]
+    }
+}
+
+/// How long an operation of ours took: a histogram with fixed bounds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DurationHistogram {
+    /// Observations at most as long as the bound of the same index; the last one has no bound. Not cumulative.
+    pub counts: [u64; Self::BOUNDS_MS.len() + 1],
+    /// Sum of all observations.
+    pub sum: Duration,
+}
+
+impl DurationHistogram {
+    /// Upper bounds in milliseconds.
+    pub const BOUNDS_MS: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 50.0, 250.0];
+
+    /// Adds one observation.
+    pub fn observe(&mut self, duration: Duration) {
+        let milliseconds = duration.as_secs_f64() * 1e3;
+        let index = Self::BOUNDS_MS.iter().position(|bound| milliseconds <= *bound).unwrap_or(Self::BOUNDS_MS.len());
+        if let Some(count) = self.counts.get_mut(index) {
+            *count += 1;
+        }
+        self.sum += duration;
+    }
+
+    /// Number of observations.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+}
+
+/// Everything that metrics are made of, at one instant.
+#[derive(Clone, Debug)]
+pub struct Readings {
+    /// The instant.
+    pub at: Timestamp,
+    /// The map.
+    pub snapshot: Arc<Snapshot>,
+    /// The map's counters.
+    pub statistics: Statistics,
+    /// The kernel side's counters.
+    pub kernel: KernelEvents,
+    /// Durations by operation: `drain`, `apply`, `advance`, `snapshot`.
+    pub processing: BTreeMap<&'static str, DurationHistogram>,
+}

@@ -1,0 +1,72 @@
+//! The whole map at one instant: the JSON map of every door.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{Connection, Gap, RunId, Service, Timestamp};
+
+/// Sums over a snapshot, the seed document's four.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SnapshotTotals {
+    /// Services in the map.
+    pub services: u64,
+    /// Connections (edges) in the map.
+    pub connections: u64,
+    /// Edges whose ends have different, non-empty namespaces.
+    pub cross_namespace: u64,
+    /// Services of type External.
+    pub external_services: u64,
+}
+
+/// What follows from the graph.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SnapshotTopology {
+    /// Service ids of each strongly connected component with more than one member, sorted.
+    pub cycles: Vec<Vec<String>>,
+    /// Ids of services with outgoing but no incoming connections, External ones excepted; sorted.
+    pub orphans: Vec<String>,
+}
+
+/// Who observes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ObserverInfo {
+    /// Version of Servicemap.
+    pub version: Arc<str>,
+    /// Name of the machine.
+    pub host: Arc<str>,
+    /// Name of the cluster; empty without one.
+    pub cluster: Arc<str>,
+    /// This life of the observer.
+    pub run_id: RunId,
+    /// When it started.
+    pub started_at: Timestamp,
+}
+
+/// The whole map at one instant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Snapshot {
+    /// Version of this format; it changes when a reader would break.
+    pub version: u32,
+    /// The instant.
+    pub at: Timestamp,
+    /// Sequence number of the last event that this snapshot includes.
+    pub sequence: u64,
+    /// Who observes.
+    pub observer: ObserverInfo,
+    /// All services, sorted by id.
+    pub services: Vec<Arc<Service>>,
+    /// All edges, sorted.
+    pub connections: Vec<Arc<Connection>>,
+    /// What follows from the graph.
+    pub topology: SnapshotTopology,
+    /// Sums.
+    pub totals: SnapshotTotals,
+    /// What was lost in this run, oldest first, bounded.
+    pub gaps: Vec<Gap>,
+}
+
+impl Snapshot {
+    /// The version that this code writes.
+    pub const VERSION: u32 = 1;
+}

@@ -1,0 +1,1 @@
+//! Who was at this address, cgroup or port at that instant.

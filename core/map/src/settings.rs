@@ -1,0 +1,110 @@
+//! What can be set about the map; names and defaults are the same through every door.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Whether consumers get changes or whole snapshots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EmissionMode {
+    /// One snapshot when a consumer starts, then changes.
+    #[default]
+    Incremental,
+    /// A `topology.changed` with a snapshot every [`MapSettings::full_snapshot_interval`].
+    Full,
+}
+
+/// Thresholds of health by traffic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HealthSettings {
+    /// Length of the window in which attempts are counted (1 min).
+    pub window: Duration,
+    /// Unhealthy: at least this share of the attempts failed (0.5) …
+    pub unhealthy_ratio: f64,
+    /// … of at least this many (10).
+    pub unhealthy_min_attempts: u64,
+    /// Degraded: at least this share failed (0.05) …
+    pub degraded_ratio: f64,
+    /// … of at least this many (20).
+    pub degraded_min_attempts: u64,
+    /// A worse status takes effect after it held this long (10 s).
+    pub worse_after: Duration,
+    /// Unhealthy takes effect after it held this long (2 s).
+    pub unhealthy_after: Duration,
+    /// A better status takes effect after it held this long (30 s).
+    pub better_after: Duration,
+}
+
+impl Default for HealthSettings {
+    fn default() -> Self {
+        Self {
+            window: Duration::from_secs(60),
+            unhealthy_ratio: 0.5,
+            unhealthy_min_attempts: 10,
+            degraded_ratio: 0.05,
+            degraded_min_attempts: 20,
+            worse_after: Duration::from_secs(10),
+            unhealthy_after: Duration::from_secs(2),
+            better_after: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Settings of the map.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MapSettings {
+    /// Version of Servicemap, for the snapshot's `observer`.
+    pub version: Arc<str>,
+    /// Name of this machine: namespace of Process services.
+    pub host: Arc<str>,
+    /// Name of the cluster; part of event ids. Empty without one.
+    pub cluster: Arc<str>,
+    /// A service that is not from Kubernetes goes when nothing was seen of it this long (5 min).
+    pub service_timeout: Duration,
+    /// An edge expires without open socket and traffic this long (30 s).
+    pub connection_timeout: Duration,
+    /// A dependency is forgotten after this long unseen (24 h).
+    pub dependency_retention: Duration,
+    /// Changes or snapshots.
+    pub emission_mode: EmissionMode,
+    /// Time between snapshots in full mode (5 min).
+    pub full_snapshot_interval: Duration,
+    /// A second immediate event about one subject waits this long (1 s).
+    pub min_emit_interval: Duration,
+    /// Debounced changes are told this long after the first one (2 s).
+    pub debounce_window: Duration,
+    /// Detections carry `learning` this long after the start (1 h).
+    pub learning_period: Duration,
+    /// Events kept for consumers (10,000).
+    pub buffer_size: usize,
+    /// Services kept (20,000); more are turned away and counted.
+    pub max_services: usize,
+    /// Flows kept (200,000); more are turned away and counted.
+    pub max_flows: usize,
+    /// External services kept by name (1,000); the rest is `~other`.
+    pub max_externals: usize,
+    /// Health thresholds.
+    pub health: HealthSettings,
+}
+
+impl Default for MapSettings {
+    fn default() -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").into(),
+            host: "localhost".into(),
+            cluster: "".into(),
+            service_timeout: Duration::from_secs(300),
+            connection_timeout: Duration::from_secs(30),
+            dependency_retention: Duration::from_secs(24 * 3600),
+            emission_mode: EmissionMode::Incremental,
+            full_snapshot_interval: Duration::from_secs(300),
+            min_emit_interval: Duration::from_secs(1),
+            debounce_window: Duration::from_secs(2),
+            learning_period: Duration::from_secs(3600),
+            buffer_size: 10_000,
+            max_services: 20_000,
+            max_flows: 200_000,
+            max_externals: 1_000,
+            health: HealthSettings::default(),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The map itself: services, flows, edges, expiry, health.

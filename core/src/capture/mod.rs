@@ -1,0 +1,1 @@
+//! The kernel side, loaded, drained and decoded.

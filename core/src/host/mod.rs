@@ -1,0 +1,1 @@
+//! This machine's processes, cgroups, namespaces and addresses, as facts.

@@ -1,0 +1,19 @@
+//! Servicemap: who talks to whom on this machine, without touching the applications.
+//!
+//! [`Observer`] is the composition root: sources ([`capture`], [`host`]) turn the world into facts, the pure
+//! `servicemap-map` crate turns facts into a map and events, doors (`telemetry`, `cli`, the C ABI) carry them out.
+
+pub mod capture;
+pub mod host;
+mod observer;
+pub mod settings;
+pub mod telemetry;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "cli")]
+pub mod pipeline;
+
+pub use observer::{Consumer, Initial, Next, Observer, ObserverError};
+pub use servicemap_map as map;
+pub use settings::Settings;

@@ -1,0 +1,1 @@
+//! The Collector-style YAML: read, substitute, check, build.

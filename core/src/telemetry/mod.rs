@@ -1,0 +1,1 @@
+//! Events and figures as OpenTelemetry and Prometheus have them, and the exporters.
