@@ -37,6 +37,13 @@ pub struct Batch {
     pub events: Vec<Arc<Event>>,
 }
 
+impl Batch {
+    /// A batch without events at this place of the log.
+    pub const fn empty_at(cursor: Cursor) -> Self {
+        Self { first: cursor.next, next: cursor.next, lost: 0, events: Vec::new() }
+    }
+}
+
 /// The bounded log. Sequence numbers begin at 1 and have no holes.
 #[derive(Debug)]
 pub struct EventLog {

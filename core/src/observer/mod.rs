@@ -1,0 +1,138 @@
+//! The composition root: the one folder that knows sources, map and doors.
+//!
+//! [`Observer`] owns one thread, `servicemap-map`, which drains the sources into the map (`worker.rs`). Doors pull:
+//! events through a [`Consumer`] each (`consumer.rs`), snapshots and readings whenever they like (`shared.rs`).
+
+mod consumer;
+mod shared;
+mod worker;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use servicemap_map::model::{ObserverInfo, Readings, Snapshot};
+
+use crate::capture::{Capture, CaptureError};
+use crate::settings::Settings;
+use shared::Shared;
+
+pub use consumer::{Consumer, Initial, Next};
+
+/// What can go wrong with an observer.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserverError {
+    /// The kernel side could not be started.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// `start` was called a second time.
+    #[error("the observer {0:?} was started before: make a new one to start again")]
+    AlreadyStarted(String),
+    /// A thread could not be made.
+    #[error("cannot start the thread of the observer: {0}: raise the limit of processes (ulimit -u)")]
+    Thread(std::io::Error),
+    /// The observer's thread did not end in time.
+    #[error("the observer did not stop within {0:?}: give it more time or end the process")]
+    StopTimeout(Duration),
+    /// The observer's thread panicked: a defect of Servicemap.
+    #[error("the observer stopped because of a defect in Servicemap: restart it and report the log")]
+    Panicked,
+}
+
+/// An observer: owns its sources, its map and its thread. Several may live in one process; any thread may call.
+#[derive(Clone, Debug)]
+pub struct Observer {
+    settings: Arc<Settings>,
+    shared: Arc<Shared>,
+    thread: Arc<Mutex<Thread>>,
+}
+
+#[derive(Debug)]
+enum Thread {
+    New,
+    Running(JoinHandle<()>),
+    Ended,
+}
+
+impl Observer {
+    /// Makes an observer; nothing is observed before [`start`](Self::start).
+    pub fn new(settings: Settings) -> Self {
+        let shared = Arc::new(Shared::new(&settings));
+        Self { settings: Arc::new(settings), shared, thread: Arc::new(Mutex::new(Thread::New)) }
+    }
+
+    /// Loads and attaches the kernel side, then begins to observe on a thread of its own. Returns once everything
+    /// that can fail for want of a capability has succeeded.
+    pub fn start(&self) -> Result<(), ObserverError> {
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(*thread, Thread::New) {
+            return Err(ObserverError::AlreadyStarted(self.settings.name.clone()));
+        }
+        let capture = self.settings.enable_ebpf.then(|| Capture::start(&self.settings.capture)).transpose()?;
+        let worker = worker::Worker::new(&self.settings, capture, self.shared.clone());
+        let spawned = std::thread::Builder::new().name("servicemap-map".to_owned()).spawn(move || worker.run());
+        *thread = Thread::Running(spawned.map_err(ObserverError::Thread)?);
+        Ok(())
+    }
+
+    /// A new consumer of events, with its own place in the log.
+    pub fn consumer(&self, initial: Initial) -> Consumer {
+        Consumer::new(initial, self.shared.wakes())
+    }
+
+    /// The next events, at most `max`, waiting at most `timeout`. The first batch comes once the map knows everything
+    /// that existed at the start.
+    pub fn next(&self, consumer: &mut Consumer, max: usize, timeout: Duration) -> Next {
+        consumer.next(&self.shared, max, timeout)
+    }
+
+    /// Makes waiting [`next`](Self::next) calls return now; a consumer that does not wait is woken at its next call.
+    pub fn wake(&self) {
+        self.shared.wake();
+    }
+
+    /// Waits until the sources have told what existed at the start; false when `timeout` passed before.
+    pub fn wait_ready(&self, timeout: Duration) -> bool {
+        self.shared.wait_ready(timeout)
+    }
+
+    /// Whether it was started and has not been shut down or failed since.
+    pub fn is_running(&self) -> bool {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(&*thread, Thread::Running(handle) if !handle.is_finished())
+    }
+
+    /// The map now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.shared.snapshot()
+    }
+
+    /// What metrics are made of, now.
+    pub fn readings(&self) -> Readings {
+        self.shared.readings()
+    }
+
+    /// Who observes.
+    pub fn info(&self) -> ObserverInfo {
+        self.shared.info()
+    }
+
+    /// Stops observing: the last counts are drained, consumers read what is left and then get [`Next::Ended`]. May be
+    /// called before `start` and more than once.
+    pub fn shutdown(&self, deadline: Duration) -> Result<(), ObserverError> {
+        self.shared.stop();
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let Thread::Running(handle) = std::mem::replace(&mut *thread, Thread::Ended) else {
+            self.shared.end();
+            return Ok(());
+        };
+        let until = Instant::now() + deadline;
+        while !self.shared.wait_ended(until.saturating_duration_since(Instant::now())) {
+            if Instant::now() >= until {
+                *thread = Thread::Running(handle);
+                return Err(ObserverError::StopTimeout(deadline));
+            }
+        }
+        handle.join().map_err(|_| ObserverError::Panicked)
+    }
+}

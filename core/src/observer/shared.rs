@@ -1,0 +1,161 @@
+//! What the observer's thread and the doors share: the map behind a lock, and the condition that doors wait on.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use servicemap_map::ServiceMap;
+use servicemap_map::model::{
+    DurationHistogram, KernelEvents, ObserverInfo, Readings, RunId, Snapshot, SourceId, Timestamp,
+};
+use uuid::Uuid;
+
+use crate::settings::Settings;
+
+/// The wall clock. The pure half never reads one.
+pub(super) fn now() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// Everything behind the lock.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) map: ServiceMap,
+    pub(super) kernel: KernelEvents,
+    pub(super) processing: BTreeMap<&'static str, DurationHistogram>,
+    /// Counts [`Shared::wake`] calls.
+    pub(super) wakes: u64,
+    /// The thread is asked to end.
+    pub(super) stopping: bool,
+    /// The thread has ended, or never began: no more events will come.
+    pub(super) ended: bool,
+}
+
+impl Inner {
+    /// Runs an operation of ours and notes how long it took.
+    pub(super) fn timed<T>(&mut self, operation: &'static str, run: impl FnOnce(&mut ServiceMap) -> T) -> T {
+        let started = Instant::now();
+        let result = run(&mut self.map);
+        self.processing.entry(operation).or_default().observe(started.elapsed());
+        result
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Shared {
+    inner: Mutex<Inner>,
+    changed: Condvar,
+    info: ObserverInfo,
+}
+
+impl Shared {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let run_id = RunId(Uuid::new_v4());
+        let started_at = now();
+        let mut map = ServiceMap::new(settings.map.clone(), run_id, started_at);
+        map.expect(SourceId::Host);
+        if settings.enable_ebpf {
+            map.expect(SourceId::Capture);
+        }
+        let info = ObserverInfo {
+            version: settings.map.version.clone(),
+            host: settings.map.host.clone(),
+            cluster: settings.map.cluster.clone(),
+            run_id,
+            started_at,
+        };
+        let inner = Inner {
+            map,
+            kernel: KernelEvents::default(),
+            processing: BTreeMap::new(),
+            wakes: 0,
+            stopping: false,
+            ended: false,
+        };
+        Self { inner: Mutex::new(inner), changed: Condvar::new(), info }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells everyone who waits that something changed.
+    pub(super) fn notify(&self) {
+        self.changed.notify_all();
+    }
+
+    /// Gives the lock back until something changes or `until` passes; false when it passed.
+    pub(super) fn wait<'a>(&self, inner: MutexGuard<'a, Inner>, until: Instant) -> (MutexGuard<'a, Inner>, bool) {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return (inner, false);
+        }
+        let (inner, _) = self.changed.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner);
+        (inner, true)
+    }
+
+    fn wait_until(&self, timeout: Duration, done: impl Fn(&Inner) -> bool) -> bool {
+        let until = Instant::now() + timeout;
+        let mut inner = self.lock();
+        loop {
+            if done(&inner) {
+                return true;
+            }
+            let (back, in_time) = self.wait(inner, until);
+            inner = back;
+            if !in_time {
+                return done(&inner);
+            }
+        }
+    }
+
+    pub(super) fn wait_ready(&self, timeout: Duration) -> bool {
+        self.wait_until(timeout, |inner| inner.map.is_ready() || inner.ended) && self.lock().map.is_ready()
+    }
+
+    pub(super) fn wait_ended(&self, timeout: Duration) -> bool {
+        self.wait_until(timeout, |inner| inner.ended)
+    }
+
+    pub(super) fn wake(&self) {
+        self.lock().wakes += 1;
+        self.notify();
+    }
+
+    pub(super) fn wakes(&self) -> u64 {
+        self.lock().wakes
+    }
+
+    pub(super) fn stop(&self) {
+        self.lock().stopping = true;
+        self.notify();
+    }
+
+    pub(super) fn end(&self) {
+        self.lock().ended = true;
+        self.notify();
+    }
+
+    pub(super) fn info(&self) -> ObserverInfo {
+        self.info.clone()
+    }
+
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::new(self.lock().timed("snapshot", |map| map.snapshot(now())))
+    }
+
+    pub(super) fn readings(&self) -> Readings {
+        let mut inner = self.lock();
+        let at = now();
+        let snapshot = Arc::new(inner.timed("snapshot", |map| map.snapshot(at)));
+        Readings {
+            at,
+            snapshot,
+            statistics: inner.map.statistics().clone(),
+            kernel: inner.kernel,
+            processing: inner.processing.clone(),
+        }
+    }
+}
