@@ -1,0 +1,66 @@
+//! Where a socket's state is kept: in the socket itself, or, for the hook that has no access to it, in a map by the
+//! socket's address.
+use core::ptr;
+
+use aya_ebpf::{bindings::BPF_SK_STORAGE_GET_F_CREATE, helpers::generated::bpf_sk_storage_get};
+use servicemap_ebpf_layout::SocketState;
+
+use crate::{
+    access::Kernel,
+    maps::{SOCKETS, STORAGE},
+};
+
+pub(crate) trait Store {
+    /// The state; null if there is none.
+    unsafe fn get(sk: Kernel) -> *mut SocketState;
+    /// The state, made from `first` if there was none; null when the kernel refuses.
+    unsafe fn get_or_create(sk: Kernel, first: &SocketState) -> *mut SocketState;
+    /// The socket is closed: what is left of it must not be counted again.
+    unsafe fn forget(sk: Kernel);
+}
+
+/// Socket storage: goes with the socket.
+pub(crate) struct InSocket;
+
+impl Store for InSocket {
+    #[inline(always)]
+    unsafe fn get(sk: Kernel) -> *mut SocketState {
+        // SAFETY: a map and a socket, as the verifier checks.
+        unsafe { bpf_sk_storage_get((&raw const STORAGE) as *mut _, sk as *mut _, ptr::null_mut(), 0).cast() }
+    }
+    #[inline(always)]
+    unsafe fn get_or_create(sk: Kernel, first: &SocketState) -> *mut SocketState {
+        // SAFETY: as `get`; `first` has the map's value type.
+        unsafe {
+            bpf_sk_storage_get(
+                (&raw const STORAGE) as *mut _,
+                sk as *mut _,
+                ptr::from_ref(first) as *mut _,
+                BPF_SK_STORAGE_GET_F_CREATE as u64,
+            )
+            .cast()
+        }
+    }
+    #[inline(always)]
+    unsafe fn forget(_sk: Kernel) {}
+}
+
+/// A map by socket address.
+pub(crate) struct InMap;
+
+impl Store for InMap {
+    #[inline(always)]
+    unsafe fn get(sk: Kernel) -> *mut SocketState {
+        SOCKETS.get_ptr_mut(sk as u64).unwrap_or(ptr::null_mut())
+    }
+    #[inline(always)]
+    unsafe fn get_or_create(sk: Kernel, first: &SocketState) -> *mut SocketState {
+        const NOEXIST: u64 = 1;
+        let _ = SOCKETS.insert(sk as u64, first, NOEXIST);
+        SOCKETS.get_ptr_mut(sk as u64).unwrap_or(ptr::null_mut())
+    }
+    #[inline(always)]
+    unsafe fn forget(sk: Kernel) {
+        let _ = SOCKETS.remove(sk as u64);
+    }
+}

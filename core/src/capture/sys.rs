@@ -1,0 +1,175 @@
+//! System calls that neither the standard library nor aya nor rustix offer: batches of map entries, iterators from a
+//! held link, program figures, the grace period. The only `unsafe` code of the capture.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+
+use aya_obj::generated::{bpf_attach_type, bpf_attr, bpf_cmd, bpf_prog_info};
+
+use super::ProgramInfo;
+
+/// A file descriptor's number.
+pub(super) fn raw(fd: impl AsFd) -> i32 {
+    fd.as_fd().as_raw_fd()
+}
+
+/// An attribute union with every byte zero, as the kernel wants unused ones.
+fn attributes() -> bpf_attr {
+    // SAFETY: a C union of integers; all-zero bytes are a value of it.
+    unsafe { std::mem::zeroed() }
+}
+
+fn bpf(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<i32> {
+    let size = size_of::<bpf_attr>();
+    // SAFETY: `attr` is a whole union, and each caller sets pointers in it to memory that is alive and as large as it
+    // says until this returns.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attr), size) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    i32::try_from(result).map_err(io::Error::other)
+}
+
+fn owned(fd: i32) -> OwnedFd {
+    // SAFETY: the kernel just made this descriptor for us, and nobody else knows of it.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
+fn kernel_fd(fd: BorrowedFd<'_>) -> u32 {
+    fd.as_raw_fd().unsigned_abs()
+}
+
+/// A place in a walk over a hash map, as the kernel gave it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place(u32);
+
+/// What a batch brought.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// How many entries.
+    pub(super) entries: usize,
+    /// Where to go on; `None` at the end.
+    pub(super) next: Option<Place>,
+}
+
+/// Takes entries out of a hash map, as many as fit into the buffers, which hold `key` and `value` bytes each. The error
+/// is `ENOSPC` when not even one bucket of the map fits.
+pub(super) fn take_batch(
+    map: BorrowedFd<'_>,
+    from: Option<Place>,
+    (keys, key): (&mut [u8], usize),
+    (values, value): (&mut [u8], usize),
+) -> io::Result<Batch> {
+    let room = (keys.len() / key.max(1)).min(values.len() / value.max(1));
+    let mut next = 0_u32;
+    let mut attr = attributes();
+    let start = from.map(|place| place.0);
+    // SAFETY: writing plain integers into the union's `batch` view.
+    let batch = unsafe { &mut attr.batch };
+    batch.in_batch = start.as_ref().map_or(0, |place| std::ptr::from_ref(place) as u64);
+    batch.out_batch = &raw mut next as u64;
+    batch.keys = keys.as_mut_ptr() as u64;
+    batch.values = values.as_mut_ptr() as u64;
+    batch.count = u32::try_from(room).unwrap_or(u32::MAX);
+    batch.map_fd = kernel_fd(map);
+    // The buffers have room for `count` keys and values of the sizes that the caller knows the map to have.
+    let result = bpf(bpf_cmd::BPF_MAP_LOOKUP_AND_DELETE_BATCH, &mut attr);
+    // SAFETY: the kernel has written an integer there.
+    let taken = usize::try_from(unsafe { attr.batch.count }).unwrap_or(0).min(room);
+    match result {
+        Ok(_) => Ok(Batch { entries: taken, next: Some(Place(next)) }),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(Batch { entries: taken, next: None }),
+        Err(error) => Err(error),
+    }
+}
+
+/// The first key of a hash map; false when it is empty.
+pub(super) fn first_key(map: BorrowedFd<'_>, key: &mut [u8]) -> io::Result<bool> {
+    let mut attr = attributes();
+    attr.__bindgen_anon_2.map_fd = kernel_fd(map);
+    attr.__bindgen_anon_2.key = 0;
+    attr.__bindgen_anon_2.__bindgen_anon_1.next_key = key.as_mut_ptr() as u64;
+    match bpf(bpf_cmd::BPF_MAP_GET_NEXT_KEY, &mut attr) {
+        Ok(_) => Ok(true),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads an entry of a hash map and removes it.
+pub(super) fn take(map: BorrowedFd<'_>, key: &[u8], value: &mut [u8]) -> io::Result<()> {
+    for command in [bpf_cmd::BPF_MAP_LOOKUP_ELEM, bpf_cmd::BPF_MAP_DELETE_ELEM] {
+        let mut attr = attributes();
+        attr.__bindgen_anon_2.map_fd = kernel_fd(map);
+        attr.__bindgen_anon_2.key = key.as_ptr() as u64;
+        if command == bpf_cmd::BPF_MAP_LOOKUP_ELEM {
+            attr.__bindgen_anon_2.__bindgen_anon_1.value = value.as_mut_ptr() as u64;
+        }
+        bpf(command, &mut attr)?;
+    }
+    Ok(())
+}
+
+/// Makes a link for an iterator program.
+pub(super) fn iterator_link(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let mut attr = attributes();
+    attr.link_create.__bindgen_anon_1.prog_fd = kernel_fd(program);
+    attr.link_create.attach_type = bpf_attach_type::BPF_TRACE_ITER as u32;
+    bpf(bpf_cmd::BPF_LINK_CREATE, &mut attr).map(owned)
+}
+
+/// Begins a walk of a linked iterator. Needs no capability.
+pub(super) fn iterator(link: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let mut attr = attributes();
+    attr.iter_create.link_fd = kernel_fd(link);
+    bpf(bpf_cmd::BPF_ITER_CREATE, &mut attr).map(owned)
+}
+
+/// A program's own figures.
+pub(super) fn program_info(program: impl AsFd) -> io::Result<ProgramInfo> {
+    // SAFETY: a C struct of integers; all-zero bytes are a value of it, and ask for no arrays.
+    let mut info: bpf_prog_info = unsafe { std::mem::zeroed() };
+    let mut attr = attributes();
+    attr.info.bpf_fd = kernel_fd(program.as_fd());
+    attr.info.info_len = u32::try_from(size_of::<bpf_prog_info>()).unwrap_or(0);
+    attr.info.info = &raw mut info as u64;
+    bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr)?;
+    Ok(ProgramInfo { runs: info.run_cnt, run_time_ns: info.run_time_ns, recursion_misses: info.recursion_misses })
+}
+
+/// Waits until no program that was running when this was called still is.
+pub(super) fn grace_period() {
+    const MEMBARRIER_CMD_GLOBAL: i32 = 1;
+    /// Where the kernel refuses (`nohz_full`): far longer than any program runs.
+    const INSTEAD: Duration = Duration::from_millis(20);
+    // SAFETY: a system call on integers.
+    let result = unsafe { libc::syscall(libc::SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) };
+    if result != 0 {
+        std::thread::sleep(INSTEAD);
+    }
+}
+
+fn clock(id: libc::clockid_t) -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` is a whole timespec.
+    unsafe { libc::clock_gettime(id, &raw mut now) };
+    let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0));
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
+}
+
+/// What to add to the kernel's monotonic clock to get wall time (wrapping).
+pub(super) fn wall_offset() -> u64 {
+    clock(libc::CLOCK_REALTIME).wrapping_sub(clock(libc::CLOCK_MONOTONIC))
+}
+
+/// Wall time in nanoseconds.
+pub(super) fn wall_now() -> u64 {
+    clock(libc::CLOCK_REALTIME)
+}
+
+/// What the kernel accounts for a map, in bytes.
+pub(super) fn map_memory(fd: i32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("memlock:"))?.trim().parse().ok()
+}
