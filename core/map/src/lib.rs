@@ -14,6 +14,7 @@ pub mod model;
 pub mod resolve;
 pub mod state;
 
+mod collections;
 mod map;
 mod settings;
 

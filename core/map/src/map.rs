@@ -1,10 +1,14 @@
 //! The one state machine: facts and the time in, services, edges and events out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::changes::EventLog;
-use crate::model::{Event, Fact, ObserverInfo, RunId, Snapshot, SnapshotTopology, SnapshotTotals, Statistics, Timestamp};
+use crate::changes::{EventLog, Teller};
+use crate::model::{
+    Event, Fact, FactBody, ObserverInfo, RunId, Snapshot, SourceId, Statistics, Timestamp,
+};
 use crate::settings::MapSettings;
+use crate::state::State;
 
 /// The service map of one observer.
 #[derive(Debug)]
@@ -12,44 +16,129 @@ pub struct ServiceMap {
     settings: MapSettings,
     run: RunId,
     started_at: Timestamp,
-    log: EventLog,
-    statistics: Statistics,
+    /// The latest instant that was told.
+    now: Timestamp,
+    state: State,
+    teller: Teller,
+    /// Sources that were announced or have told something, and whether they have told what existed at the start.
+    sources: BTreeMap<SourceId, bool>,
+    /// Sequence number of the last counter fact of each source.
+    counted: BTreeMap<SourceId, u64>,
+    ready: bool,
 }
 
 impl ServiceMap {
     /// An empty map that starts at `now`.
     pub fn new(settings: MapSettings, run: RunId, now: Timestamp) -> Self {
-        let log = EventLog::new(settings.buffer_size);
-        Self { settings, run, started_at: now, log, statistics: Statistics::default() }
+        Self {
+            state: State::new(settings.clone()),
+            teller: Teller::new(settings.clone(), run, now),
+            settings,
+            run,
+            started_at: now,
+            now,
+            sources: BTreeMap::new(),
+            counted: BTreeMap::new(),
+            ready: false,
+        }
     }
 
-    /// Takes one fact. Cheap: names are settled and events told by the next [`advance`](Self::advance).
+    /// Announces a source: the map is not ready before it has told what existed when it began.
+    pub fn expect(&mut self, source: SourceId) {
+        self.sources.entry(source).or_insert(false);
+    }
+
+    /// Gives up on a source that cannot be had: the map is ready without it.
+    pub fn give_up(&mut self, source: SourceId) {
+        self.sources.remove(&source);
+    }
+
+    /// Takes one fact. Cheap: names are settled and events told by the next [`advance`](Self::advance). A counter fact
+    /// whose sequence number is not higher than the last one of its source came before, and changes nothing.
     pub fn apply(&mut self, fact: Fact) {
-        let _ = fact;
-        self.statistics.facts += 1;
+        let Fact { at, origin, body } = fact;
+        self.expect(origin.source);
+        if origin.sequence != 0 {
+            let counted = self.counted.entry(origin.source).or_default();
+            if origin.sequence <= *counted {
+                self.state.statistics.facts_repeated += 1;
+                return;
+            }
+            *counted = origin.sequence;
+        }
+        self.state.statistics.facts += 1;
+        match body {
+            FactBody::Flow(delta) => self.state.count(delta, at),
+            FactBody::Address { netns, address, present } => self.state.set_address(netns, address, present),
+            FactBody::NetworkNamespace { netns, name } => self.state.set_namespace(netns, name),
+            FactBody::Cgroup { id, path } => self.state.set_cgroup(id, &path),
+            FactBody::Gap(gap) => self.state.lose(gap),
+            FactBody::Ready(source) => {
+                self.sources.insert(source, true);
+            }
+        }
     }
 
-    /// Tells the map what time it is: settles names, expires what is gone, tells what is due.
+    /// Tells the map what time it is: settles names, expires what is gone, tells what is due. Does nothing when nothing is
+    /// due, and never goes back in time.
+    ///
+    /// Deadlines that lie between the last call and this one are met one after the other, in the order of time; so a late
+    /// call makes the same events as punctual ones would have, only noticed later.
     pub fn advance(&mut self, now: Timestamp) {
-        let _ = now;
+        let now = now.max(self.now);
+        if let Some(since) = self.state.unsettled_since() {
+            self.meet_deadlines(since.min(now));
+        }
+        self.now = now;
+        if !self.state.is_settled() {
+            self.state.settle(now);
+            self.tell(now);
+        }
+        self.meet_deadlines(now);
+        if !self.ready && !self.sources.is_empty() && self.sources.values().all(|ready| *ready) {
+            self.ready = true;
+            self.teller.begin(&mut self.state, now);
+        }
     }
 
-    /// When [`advance`](Self::advance) has something to do even if no fact comes.
+    fn meet_deadlines(&mut self, until: Timestamp) {
+        while let Some(due) = self.first_deadline().filter(|due| *due <= until) {
+            self.state.expire(due);
+            self.tell(due);
+        }
+    }
+
+    fn tell(&mut self, now: Timestamp) {
+        if self.ready {
+            self.teller.tell(&mut self.state, now);
+        } else {
+            self.state.take_changes();
+        }
+    }
+
+    fn first_deadline(&self) -> Option<Timestamp> {
+        [self.state.next_deadline(), self.teller.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// When [`advance`](Self::advance) has something to do even if no fact comes. Facts that wait to be settled are due at
+    /// once. It may turn out at that instant that there is nothing to do yet.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        None
+        if self.state.is_settled() { self.first_deadline() } else { Some(self.now) }
     }
 
-    /// Whether every source that was announced has told what existed when it began.
+    /// Whether every source that was announced or has told something had told what existed when it began, at the last
+    /// [`advance`](Self::advance). Stays true; events are written from then on.
     pub fn is_ready(&self) -> bool {
-        false
+        self.ready
     }
 
-    /// The whole map at this instant.
+    /// The whole map, as it was settled by the last [`advance`](Self::advance).
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
+        let structure = self.state.structure();
         Snapshot {
             version: Snapshot::VERSION,
             at: now,
-            sequence: self.log.next_sequence() - 1,
+            sequence: self.log().next_sequence() - 1,
             observer: ObserverInfo {
                 version: self.settings.version.clone(),
                 host: self.settings.host.clone(),
@@ -57,28 +146,28 @@ impl ServiceMap {
                 run_id: self.run,
                 started_at: self.started_at,
             },
-            services: Vec::new(),
-            connections: Vec::new(),
-            topology: SnapshotTopology::default(),
-            totals: SnapshotTotals::default(),
-            gaps: Vec::new(),
+            services: self.state.services(),
+            connections: self.state.connections(),
+            topology: structure.topology.clone(),
+            totals: structure.totals,
+            gaps: self.state.gaps(),
         }
     }
 
     /// The map as events marked `initial`, for a consumer that starts now: services, then connections, then
-    /// dependencies. They carry the sequence number of the log's last event and take no number of their own.
+    /// dependencies. They carry the sequence number of the log's last event and take no number of their own. What the log
+    /// has not told yet is not among them: it follows there.
     pub fn initial_events(&self, now: Timestamp) -> Vec<Arc<Event>> {
-        let _ = now;
-        Vec::new()
+        self.teller.initial(&self.state, now)
     }
 
     /// The log of events.
     pub fn log(&self) -> &EventLog {
-        &self.log
+        self.teller.log()
     }
 
     /// The map's counters.
     pub fn statistics(&self) -> &Statistics {
-        &self.statistics
+        &self.state.statistics
     }
 }

@@ -1,1 +1,36 @@
-//! What follows from the graph: cycles and orphans.
+//! What follows from the graph: cycles and orphans. Pure functions of nodes and arrows, stable in their order.
+
+mod cycles;
+mod orphans;
+
+use std::collections::BTreeSet;
+
+use crate::model::SnapshotTopology;
+
+/// The graph of dependencies.
+#[derive(Debug, Default)]
+pub(crate) struct Graph {
+    /// Ids, sorted, and whether the node is outside.
+    pub(crate) nodes: Vec<(String, bool)>,
+    /// Who needs whom, as indices into the nodes.
+    pub(crate) arrows: BTreeSet<(u32, u32)>,
+}
+
+impl Graph {
+    fn name(&self, node: u32) -> Option<&str> {
+        self.nodes.get(node as usize).map(|(name, _)| name.as_str())
+    }
+}
+
+/// Everything that snapshots show of it.
+pub(crate) fn topology(graph: &Graph) -> SnapshotTopology {
+    SnapshotTopology { cycles: cycles::cycles(graph), orphans: orphans::orphans(graph) }
+}
+
+#[cfg(test)]
+pub(crate) fn graph(nodes: &[&str], arrows: &[(u32, u32)]) -> Graph {
+    Graph {
+        nodes: nodes.iter().map(|name| ((*name).to_owned(), name.starts_with("external:"))).collect(),
+        arrows: arrows.iter().copied().collect(),
+    }
+}

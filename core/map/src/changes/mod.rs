@@ -1,5 +1,11 @@
 //! What is worth telling, and when: significance, debounce, deduplication, and the log that consumers read by cursor.
 
+mod compose;
 mod log;
+mod pace;
+mod teller;
+mod window;
 
 pub use log::{Batch, Cursor, EventLog};
+
+pub(crate) use teller::Teller;

@@ -25,6 +25,8 @@ pub struct Statistics {
     pub facts: u64,
     /// Facts that came twice and changed nothing.
     pub facts_repeated: u64,
+    /// Closes of connections, or listeners, that were never counted as opened; they change nothing.
+    pub closes_without_open: u64,
     /// Events written to the log.
     pub events: u64,
 }

@@ -1,1 +1,14 @@
-//! Who was at this address, cgroup or port at that instant.
+//! Who was at this address, cgroup or port: turns a flow's key into the two services at its ends.
+//!
+//! Each table here is filled by facts alone and answers the same whatever the order in which they came. Nothing here
+//! knows services as they are kept in the map; it only says what they are called.
+
+mod addresses;
+mod cgroup;
+mod ends;
+mod listeners;
+mod names;
+
+pub(crate) use ends::{Ends, Party, Resolver};
+pub(crate) use listeners::Standing;
+pub(crate) use names::OTHER_EXTERNALS;

@@ -1,1 +1,145 @@
-//! The map itself: services, flows, edges, expiry, health.
+//! The map itself: flows, the services and edges that they add up to, dependencies, health, and when all of these end.
+//!
+//! Facts are only noted as they come; [`State::settle`] then names their ends and adds them up, so the order of facts
+//! within one settling does not matter. [`State::expire`] removes what is over. Both leave a list of [`Change`]s.
+
+mod change;
+mod deadlines;
+mod dependencies;
+mod edges;
+mod expiry;
+mod facts;
+mod flows;
+mod health;
+mod lifecycle;
+mod place;
+mod services;
+mod settle;
+mod slots;
+mod sums;
+mod view;
+
+use std::collections::VecDeque;
+use std::sync::OnceLock;
+
+pub(crate) use change::Change;
+use deadlines::Deadlines;
+use dependencies::{Dependencies, DependencyKey};
+use edges::{Edge, Edges};
+pub(crate) use edges::Told as EdgeTold;
+use flows::{Flow, Flows};
+use services::{Entry, Services};
+use settle::{Fresh, Stale};
+use slots::Id;
+pub(crate) use view::Structure;
+
+use crate::model::{Gap, Statistics, Timestamp};
+use crate::resolve::Resolver;
+use crate::settings::MapSettings;
+
+/// Everything that the facts so far add up to.
+#[derive(Debug)]
+pub(crate) struct State {
+    settings: MapSettings,
+    pub(crate) statistics: Statistics,
+    resolver: Resolver,
+    flows: Flows,
+    services: Services,
+    edges: Edges,
+    dependencies: Dependencies,
+
+    /// Deltas since the last settling, one a flow.
+    fresh: Vec<Fresh>,
+    /// Earliest of their instants.
+    fresh_since: Option<Timestamp>,
+    /// Names that may have changed since.
+    stale: Stale,
+    /// Edges that a flow has left, with the edge to which it went.
+    left_edges: Vec<(Id<Edge>, Option<Id<Edge>>)>,
+    /// Services that something has left because it is named differently now.
+    left_services: Vec<Id<Entry>>,
+    /// Things that the map's own bounds turned away since the last settling.
+    turned_away: u64,
+
+    flow_deadlines: Deadlines<Id<Flow>>,
+    edge_deadlines: Deadlines<Id<Edge>>,
+    service_deadlines: Deadlines<Id<Entry>>,
+    dependency_deadlines: Deadlines<DependencyKey>,
+    health_deadlines: Deadlines<Id<Entry>>,
+
+    gaps: VecDeque<Gap>,
+    changes: Vec<Change>,
+    structure: OnceLock<Structure>,
+}
+
+impl State {
+    /// An empty map.
+    pub(crate) fn new(settings: MapSettings) -> Self {
+        Self {
+            resolver: Resolver::new(settings.host.clone()),
+            settings,
+            statistics: Statistics::default(),
+            flows: Flows::default(),
+            services: Services::default(),
+            edges: Edges::default(),
+            dependencies: Dependencies::default(),
+            fresh: Vec::new(),
+            fresh_since: None,
+            stale: Stale::default(),
+            left_edges: Vec::new(),
+            left_services: Vec::new(),
+            turned_away: 0,
+            flow_deadlines: Deadlines::default(),
+            edge_deadlines: Deadlines::default(),
+            service_deadlines: Deadlines::default(),
+            dependency_deadlines: Deadlines::default(),
+            health_deadlines: Deadlines::default(),
+            gaps: VecDeque::new(),
+            changes: Vec::new(),
+            structure: OnceLock::new(),
+        }
+    }
+
+    /// What became different since this was last asked.
+    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Whether facts wait to be settled, or what the map turned away waits to be told.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.fresh.is_empty() && self.stale.is_empty() && self.turned_away == 0 && self.changes.is_empty()
+    }
+
+    /// Instant of the earliest counter fact that waits to be settled.
+    pub(crate) fn unsettled_since(&self) -> Option<Timestamp> {
+        self.fresh_since
+    }
+
+    /// When [`expire`](Self::expire) has something to do.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        [
+            self.flow_deadlines.first(),
+            self.edge_deadlines.first(),
+            self.service_deadlines.first(),
+            self.dependency_deadlines.first(),
+            self.health_deadlines.first(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Everything in the map counts as told: what existed before readiness is no news.
+    pub(crate) fn mark_all_told(&mut self) {
+        for service in self.services.values_mut() {
+            service.told = services::Told { present: true, health: service.health.status };
+        }
+        for edge in self.edges.values_mut() {
+            edge.told =
+                EdgeTold { established: edge.established.is_some(), failing: edge.failing.is_some() };
+        }
+        for needed in self.dependencies.values_mut() {
+            needed.told = true;
+        }
+    }
+}

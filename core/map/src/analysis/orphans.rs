@@ -1,0 +1,32 @@
+//! Services that nobody needs.
+
+use std::collections::BTreeSet;
+
+use super::Graph;
+
+/// Services that need others and are needed by no other, sorted. Those outside are excepted: who needs them is not seen.
+pub(super) fn orphans(graph: &Graph) -> Vec<String> {
+    let between = || graph.arrows.iter().filter(|(from, to)| from != to);
+    let needed: BTreeSet<u32> = between().map(|(_, to)| *to).collect();
+    let needing: BTreeSet<u32> = between().map(|(from, _)| *from).collect();
+    let outside = |node: u32| graph.nodes.get(node as usize).is_none_or(|(_, outside)| *outside);
+    let orphans = needing.difference(&needed).filter(|node| !outside(**node));
+    orphans.filter_map(|node| graph.name(*node).map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::graph;
+    use super::*;
+
+    #[test]
+    fn who_needs_but_is_not_needed_is_an_orphan() {
+        let graph = graph(&["a", "b", "c", "external:x", "idle"], &[(0, 1), (1, 2), (3, 1), (2, 2)]);
+        assert_eq!(orphans(&graph), ["a"]);
+    }
+
+    #[test]
+    fn being_needed_by_oneself_does_not_count() {
+        assert_eq!(orphans(&graph(&["a", "b"], &[(0, 0), (0, 1)])), ["a"]);
+    }
+}

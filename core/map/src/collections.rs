@@ -1,0 +1,6 @@
+//! Collections with the crate's hasher: keyed at random, faster than std's on our short keys.
+
+pub(crate) use foldhash::fast::RandomState;
+
+pub(crate) type HashMap<K, V> = hashbrown::HashMap<K, V, RandomState>;
+pub(crate) type HashSet<K> = hashbrown::HashSet<K, RandomState>;

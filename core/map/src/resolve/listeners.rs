@@ -1,0 +1,199 @@
+//! Who listens at which address and port of which network namespace.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use crate::collections::HashMap;
+use crate::model::{AddressClass, Direction, FlowKey, Timestamp};
+
+/// How sure it is that somebody is at a port; the surest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Standing {
+    /// Its listening socket is open.
+    Listening,
+    /// It accepted a connection there; the listening socket itself was not seen.
+    Accepted,
+    /// It listened until lately.
+    Closed,
+}
+
+/// Somebody at a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listener {
+    /// cgroup of the socket.
+    pub(crate) cgroup: u64,
+    /// Name of the program.
+    pub(crate) program: Arc<str>,
+    /// Since when it is known to be there.
+    pub(crate) since: Timestamp,
+    /// How sure that is.
+    pub(crate) standing: Standing,
+    direction: Direction,
+}
+
+type Spot = (u32, IpAddr, u16);
+
+/// Listeners by the address and port that they are bound to. Bounded by the flows that they come from.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners {
+    spots: HashMap<Spot, Vec<Listener>>,
+}
+
+impl Listeners {
+    /// Takes what a listening or accepting flow says. True when a connection may now find another listener than before.
+    pub(crate) fn set(&mut self, key: &FlowKey, since: Timestamp, standing: Standing) -> bool {
+        let listeners = self.spots.entry(spot(key)).or_default();
+        if let Some(known) = listeners.iter_mut().find(|listener| listener.is_of(key)) {
+            let news = standing < known.standing || since < known.since;
+            known.standing = standing;
+            known.since = known.since.min(since);
+            return news;
+        }
+        let program = key.program.clone();
+        listeners.push(Listener { cgroup: key.cgroup, program, since, standing, direction: key.direction });
+        true
+    }
+
+    /// Forgets what a flow said that is gone.
+    pub(crate) fn remove(&mut self, key: &FlowKey) {
+        let spot = spot(key);
+        if let Some(listeners) = self.spots.get_mut(&spot) {
+            listeners.retain(|listener| !listener.is_of(key));
+            if listeners.is_empty() {
+                self.spots.remove(&spot);
+            }
+        }
+    }
+
+    /// Who takes connections to an address and port. Of several (SO_REUSEPORT) the surest, then the one bound most
+    /// closely, then the one that was there first.
+    pub(crate) fn find(&self, netns: u32, address: IpAddr, port: u16) -> Option<&Listener> {
+        let spots: [Option<IpAddr>; 4] = match address {
+            IpAddr::V4(v4) => [
+                Some(address),
+                v4.is_loopback().then_some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+                Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+                Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
+            ],
+            IpAddr::V6(_) => [Some(address), None, None, Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED))],
+        };
+        let at = |(closeness, spot): (usize, IpAddr)| {
+            let listeners = self.spots.get(&(netns, spot, port)).map_or(&[][..], Vec::as_slice);
+            listeners.iter().map(move |listener| (closeness, listener))
+        };
+        spots
+            .into_iter()
+            .enumerate()
+            .filter_map(|(closeness, spot)| Some((closeness, spot?)))
+            .flat_map(at)
+            .min_by_key(|(closeness, found)| {
+                (found.standing, *closeness, found.since, found.cgroup, &*found.program)
+            })
+            .map(|(_, listener)| listener)
+    }
+}
+
+impl Listener {
+    fn is_of(&self, key: &FlowKey) -> bool {
+        self.direction == key.direction && self.cgroup == key.cgroup && self.program == key.program
+    }
+}
+
+/// Where a flow's listener is bound. An accepting flow tells only the class of its local address: loopback stands for
+/// itself, everything else for all addresses of the peer's family.
+fn spot(key: &FlowKey) -> Spot {
+    let address = match (key.direction, key.local_class, key.remote) {
+        (Direction::Listen, _, bound) => bound.to_canonical(),
+        (_, AddressClass::Loopback, IpAddr::V4(_)) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        (_, AddressClass::Loopback, IpAddr::V6(_)) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        (_, _, IpAddr::V4(_)) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        (_, _, IpAddr::V6(_)) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    (key.netns, address, key.port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(direction: Direction, remote: &str, program: &str) -> FlowKey {
+        FlowKey {
+            cgroup: 1,
+            netns: 9,
+            direction,
+            local_class: AddressClass::Other,
+            remote: remote.parse().unwrap(),
+            port: 80,
+            program: program.into(),
+            folded: false,
+        }
+    }
+
+    fn listen(address: &str, program: &str) -> FlowKey {
+        key(Direction::Listen, address, program)
+    }
+
+    fn at(second: u64) -> Timestamp {
+        Timestamp::from_nanos(second * 1_000_000_000)
+    }
+
+    fn found(listeners: &Listeners, address: &str) -> Option<String> {
+        listeners.find(9, address.parse().unwrap(), 80).map(|listener| listener.program.to_string())
+    }
+
+    #[test]
+    fn ipv4_finds_its_own_address_then_all_ipv4_then_all() {
+        let mut listeners = Listeners::default();
+        listeners.set(&listen("::", "dual"), at(1), Standing::Listening);
+        assert_eq!(found(&listeners, "10.0.0.1").unwrap(), "dual");
+        listeners.set(&listen("0.0.0.0", "four"), at(2), Standing::Listening);
+        assert_eq!(found(&listeners, "10.0.0.1").unwrap(), "four");
+        listeners.set(&listen("10.0.0.1", "exact"), at(3), Standing::Listening);
+        assert_eq!(found(&listeners, "10.0.0.1").unwrap(), "exact");
+    }
+
+    #[test]
+    fn ipv6_never_finds_a_listener_on_all_ipv4() {
+        let mut listeners = Listeners::default();
+        listeners.set(&listen("0.0.0.0", "four"), at(1), Standing::Listening);
+        assert_eq!(found(&listeners, "2001:db8::1"), None);
+        listeners.set(&listen("::", "dual"), at(2), Standing::Listening);
+        assert_eq!(found(&listeners, "2001:db8::1").unwrap(), "dual");
+    }
+
+    #[test]
+    fn of_two_on_one_port_the_first_stays() {
+        let mut listeners = Listeners::default();
+        listeners.set(&listen("0.0.0.0", "second"), at(2), Standing::Listening);
+        listeners.set(&listen("0.0.0.0", "first"), at(1), Standing::Listening);
+        assert_eq!(found(&listeners, "10.0.0.1").unwrap(), "first");
+    }
+
+    #[test]
+    fn one_that_closed_is_found_until_another_listens() {
+        let mut listeners = Listeners::default();
+        listeners.set(&listen("0.0.0.0", "old"), at(1), Standing::Listening);
+        listeners.set(&listen("0.0.0.0", "old"), at(1), Standing::Closed);
+        assert_eq!(found(&listeners, "10.0.0.1").unwrap(), "old");
+        listeners.set(&listen("0.0.0.0", "new"), at(2), Standing::Listening);
+        assert_eq!(found(&listeners, "10.0.0.1").unwrap(), "new");
+    }
+
+    #[test]
+    fn whoever_accepted_is_found_although_its_listener_was_not_seen() {
+        let mut listeners = Listeners::default();
+        let accepted = key(Direction::Inbound, "10.0.0.9", "server");
+        assert!(listeners.set(&accepted, at(1), Standing::Accepted));
+        assert_eq!(found(&listeners, "10.0.0.1").unwrap(), "server");
+        listeners.remove(&accepted);
+        assert_eq!(found(&listeners, "10.0.0.1"), None);
+    }
+
+    #[test]
+    fn other_namespaces_and_ports_are_not_found() {
+        let mut listeners = Listeners::default();
+        listeners.set(&listen("0.0.0.0", "server"), at(1), Standing::Listening);
+        assert!(listeners.find(8, "10.0.0.1".parse().unwrap(), 80).is_none());
+        assert!(listeners.find(9, "10.0.0.1".parse().unwrap(), 81).is_none());
+    }
+}

@@ -1,0 +1,54 @@
+//! What became different in the map: for `changes` to judge whether it is worth telling. Changes name things by identity,
+//! since by the time they are looked at the thing may be gone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::edges::Told;
+use crate::model::{Connection, ConnectionRef, Dependency, Gap, Service, ServiceId, Timestamp};
+
+/// One difference.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    /// A service is in the map.
+    ServiceAdded(ServiceId),
+    /// A service is gone.
+    ServiceRemoved {
+        /// As it was last.
+        service: Arc<Service>,
+        /// Whether consumers know it.
+        told: bool,
+        /// When it went.
+        at: Timestamp,
+    },
+    /// A service has another health status.
+    HealthChanged(ServiceId),
+    /// An edge is in the map.
+    EdgeAdded(ConnectionRef),
+    /// An edge carries its first established connection, or its attempts start or stop to fail.
+    EdgeTurned(ConnectionRef),
+    /// An edge is gone.
+    EdgeRemoved {
+        /// As it was last.
+        connection: Arc<Connection>,
+        /// What consumers know of it.
+        told: Told,
+        /// When it went.
+        at: Timestamp,
+    },
+    /// A dependency is in the map.
+    DependencyAdded(ServiceId, ServiceId),
+    /// A dependency is gone.
+    DependencyRemoved {
+        /// As it was last.
+        dependency: Arc<Dependency>,
+        /// Whether consumers know it.
+        told: bool,
+        /// Its edges that went before it and were not told as expired.
+        asleep: BTreeMap<ConnectionRef, Arc<Connection>>,
+        /// When it went.
+        at: Timestamp,
+    },
+    /// Something was lost.
+    Lost(Gap),
+}

@@ -1,0 +1,152 @@
+//! What is over: idle flows, edges without flows, services of which nothing was seen, dependencies out of memory; and the
+//! health statuses whose time has come.
+
+use super::edges::Edge;
+use super::flows::{Flow, Place};
+use super::health;
+use super::services::Entry;
+use super::slots::Id;
+use super::sums::Sums;
+use super::{Change, State};
+use crate::model::{Direction, Health, HealthStatus, Timestamp};
+
+/// Services whose health changes are counted by name: the default bound on services alive at once. Those that come after
+/// are counted together.
+const MAX_HEALTH_SUBJECTS: usize = 20_000;
+
+/// Name under which the rest is counted.
+const OTHER: &str = "~other";
+
+impl State {
+    /// Ends what is due at `now`.
+    pub(crate) fn expire(&mut self, now: Timestamp) {
+        while let Some(flow) = self.flow_deadlines.pop_due(now) {
+            self.expire_flow(flow, now);
+        }
+        while let Some(edge) = self.edge_deadlines.pop_due(now) {
+            self.expire_edge(edge, now);
+        }
+        self.expire_services(now);
+        while let Some(key) = self.dependency_deadlines.pop_due(now) {
+            let Some(needed) = self.dependencies.get_mut(key) else { continue };
+            needed.queued = false;
+            let due = needed.last_seen + self.settings.dependency_retention;
+            if needed.edges > 0 {
+                continue;
+            }
+            if due > now {
+                needed.queued = true;
+                self.dependency_deadlines.set(due, key);
+            } else if let Some(needed) = self.dependencies.remove(key) {
+                self.dependency_went(needed, due);
+            }
+        }
+        while let Some(service) = self.health_deadlines.pop_due(now) {
+            self.judge(service, now);
+        }
+    }
+
+    fn expire_flow(&mut self, id: Id<Flow>, now: Timestamp) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        flow.queued = false;
+        // One with a fresh delta, or with an open socket, is looked at again once that is settled, or closed.
+        if flow.fresh.is_some() || flow.sums.counts.active() > 0 {
+            return;
+        }
+        let due = flow.sums.last + self.settings.connection_timeout;
+        if due > now {
+            flow.queued = true;
+            self.flow_deadlines.set(due, id);
+            return;
+        }
+        let place = flow.place;
+        self.unlink(id);
+        let Some(flow) = self.flows.remove(id) else { return };
+        self.resolver.names.release_cgroup(flow.key.cgroup);
+        if flow.key.direction != Direction::Outbound {
+            self.resolver.listeners.remove(&flow.key);
+        }
+        match place {
+            Place::Nowhere => {}
+            Place::Edge(edge) => self.keep_in_edge(edge, &flow.sums),
+            Place::Presence(service) => self.await_service(service),
+        }
+    }
+
+    fn expire_edge(&mut self, id: Id<Edge>, now: Timestamp) {
+        let Some(edge) = self.edges.get(id) else { return };
+        let due = edge.sums.last + self.settings.connection_timeout;
+        if edge.flows > 0 {
+            return;
+        }
+        if due > now {
+            self.edge_deadlines.set(due, id);
+        } else {
+            self.remove_edge(id, due, false);
+        }
+    }
+
+    fn expire_services(&mut self, now: Timestamp) {
+        let mut over = Vec::new();
+        while let Some(id) = self.service_deadlines.pop_due(now) {
+            let Some(entry) = self.services.get_mut(id) else { continue };
+            entry.queued = false;
+            if entry.in_use() {
+                continue;
+            }
+            let due = entry.last_seen + self.settings.service_timeout;
+            if due > now {
+                entry.queued = true;
+                self.service_deadlines.set(due, id);
+            } else {
+                over.push(id);
+            }
+        }
+        over.sort_unstable();
+        over.dedup();
+        let timeout = self.settings.service_timeout;
+        self.remove_services(&over, |entry| entry.last_seen + timeout);
+    }
+
+    /// Counts attempts to a service and judges its health anew.
+    pub(super) fn record_attempts(&mut self, id: Id<Entry>, sums: &Sums, now: Timestamp) {
+        let Some(entry) = self.services.get_mut(id) else { return };
+        let tracker = entry.tracker.get_or_insert_default();
+        tracker.record(sums.last, sums.counts.attempts(), &self.settings.health);
+        self.judge(id, now);
+    }
+
+    fn judge(&mut self, id: Id<Entry>, now: Timestamp) {
+        let Some(entry) = self.services.get_mut(id) else { return };
+        let Some(tracker) = &mut entry.tracker else { return };
+        if tracker.reminder.is_some_and(|reminder| reminder <= now) {
+            tracker.reminder = None;
+        }
+        let before = entry.health.status;
+        let verdict = tracker.evaluate(now, before, &self.settings.health);
+        if let Some(next) = verdict.next
+            && tracker.reminder.is_none_or(|reminder| next < reminder)
+        {
+            tracker.reminder = Some(next);
+            self.health_deadlines.set(next, id);
+        }
+        let Some((status, since)) = verdict.change else { return };
+        entry.health = Health { status, reasons: vec![health::reason(status)] };
+        entry.health_since = since;
+        entry.changed();
+        let (reference, path) = (entry.reference.id(), entry.reference.id().path());
+        self.changes.push(Change::HealthChanged(reference));
+        self.count_health_change(path, before, status);
+    }
+
+    fn count_health_change(&mut self, path: String, from: HealthStatus, to: HealthStatus) {
+        let changes = &mut self.statistics.health_changes;
+        let key = (path, from, to);
+        let key = if changes.contains_key(&key) || changes.len() < MAX_HEALTH_SUBJECTS {
+            key
+        } else {
+            (OTHER.to_owned(), from, to)
+        };
+        *changes.entry(key).or_default() += 1;
+    }
+}

@@ -1,0 +1,227 @@
+//! Health by traffic: attempts of the last while, and a status that changes only once it has held.
+
+use std::time::Duration;
+
+use crate::model::{HealthReason, HealthStatus, Timestamp};
+use crate::settings::HealthSettings;
+
+/// Parts of the window: what is forgotten is forgotten a twelfth at a time, 5 s of a minute.
+const BUCKETS: u64 = 12;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Bucket {
+    attempts: u32,
+    failed: u32,
+    traffic: bool,
+}
+
+/// Attempts to one service in a sliding window, and the status on trial.
+#[derive(Debug, Default)]
+pub(crate) struct Tracker {
+    buckets: [Bucket; BUCKETS as usize],
+    /// Number of the newest bucket: time divided by a bucket's length.
+    newest: u64,
+    /// A status other than the service's, and since when it has held.
+    candidate: Option<(HealthStatus, Timestamp)>,
+    /// When a reminder is set; later ones are not needed before it.
+    pub(crate) reminder: Option<Timestamp>,
+}
+
+/// What an evaluation says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// The new status with the instant since which it has held, once that is long enough.
+    pub(crate) change: Option<(HealthStatus, Timestamp)>,
+    /// When to evaluate again if nothing comes.
+    pub(crate) next: Option<Timestamp>,
+}
+
+impl Tracker {
+    /// Counts attempts at an instant; older ones than the window are past caring.
+    pub(crate) fn record(&mut self, at: Timestamp, (attempts, failed): (u64, u64), settings: &HealthSettings) {
+        let number = number(at, settings);
+        self.turn(number);
+        if number + BUCKETS <= self.newest {
+            return;
+        }
+        if let Some(bucket) = self.bucket_mut(number) {
+            let narrow = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+            bucket.attempts = bucket.attempts.saturating_add(narrow(attempts));
+            bucket.failed = bucket.failed.saturating_add(narrow(failed));
+            bucket.traffic = true;
+        }
+    }
+
+    /// Judges at `now`, where the service's status is `current`.
+    pub(crate) fn evaluate(&mut self, now: Timestamp, current: HealthStatus, settings: &HealthSettings) -> Verdict {
+        self.turn(number(now, settings));
+        let judged = self.judge(settings);
+        if judged == current {
+            self.candidate = None;
+            return Verdict { change: None, next: self.next_turn(settings) };
+        }
+        let since = match self.candidate {
+            Some((candidate, since)) if candidate == judged => since,
+            _ => now,
+        };
+        let due = since + hold(current, judged, settings);
+        if due <= now {
+            self.candidate = None;
+            return Verdict { change: Some((judged, since)), next: self.next_turn(settings) };
+        }
+        self.candidate = Some((judged, since));
+        let next = self.next_turn(settings).map_or(due, |turn| turn.min(due));
+        Verdict { change: None, next: Some(next) }
+    }
+
+    fn judge(&self, settings: &HealthSettings) -> HealthStatus {
+        let sum = |of: fn(&Bucket) -> u32| self.buckets.iter().map(|bucket| u64::from(of(bucket))).sum::<u64>();
+        let (attempts, failed) = (sum(|bucket| bucket.attempts), sum(|bucket| bucket.failed));
+        let at_least = |ratio: f64| failed > 0 && failed as f64 >= ratio * attempts as f64;
+        if attempts >= settings.unhealthy_min_attempts && at_least(settings.unhealthy_ratio) {
+            HealthStatus::Unhealthy
+        } else if attempts >= settings.degraded_min_attempts && at_least(settings.degraded_ratio) {
+            HealthStatus::Degraded
+        } else if failed < attempts || (attempts == 0 && self.buckets.iter().any(|bucket| bucket.traffic)) {
+            HealthStatus::Healthy
+        } else {
+            // Nothing was seen, or only some failures: too few to call it unhealthy, none that would call it healthy.
+            HealthStatus::Unknown
+        }
+    }
+
+    /// When what is in the window becomes less: each turn while there are failures, else when the last is forgotten.
+    fn next_turn(&self, settings: &HealthSettings) -> Option<Timestamp> {
+        let used = |number: &u64| self.bucket(*number).is_some_and(|bucket| bucket.traffic);
+        let oldest = self.newest.saturating_sub(BUCKETS - 1);
+        let mut numbers = oldest..=self.newest;
+        let failing = self.buckets.iter().any(|bucket| bucket.failed > 0);
+        let turning = if failing { numbers.find(used) } else { numbers.rfind(used) }?;
+        Some(Timestamp::from_nanos((turning + BUCKETS).saturating_mul(length(settings))))
+    }
+
+    /// Moves the window forward.
+    fn turn(&mut self, number: u64) {
+        if number <= self.newest {
+            return;
+        }
+        for empty in (self.newest + 1..=number).rev().take(BUCKETS as usize) {
+            if let Some(bucket) = self.bucket_mut(empty) {
+                *bucket = Bucket::default();
+            }
+        }
+        self.newest = number;
+    }
+
+    fn bucket(&self, number: u64) -> Option<&Bucket> {
+        self.buckets.get(usize::try_from(number % BUCKETS).ok()?)
+    }
+
+    fn bucket_mut(&mut self, number: u64) -> Option<&mut Bucket> {
+        self.buckets.get_mut(usize::try_from(number % BUCKETS).ok()?)
+    }
+}
+
+/// Why a status is what it is.
+pub(crate) fn reason(status: HealthStatus) -> HealthReason {
+    match status {
+        HealthStatus::Unknown => HealthReason::NoTraffic,
+        HealthStatus::Healthy => HealthReason::ConnectionsSucceed,
+        HealthStatus::Degraded | HealthStatus::Unhealthy => HealthReason::ConnectionsFail,
+    }
+}
+
+/// How long a status must hold before it takes effect.
+fn hold(from: HealthStatus, to: HealthStatus, settings: &HealthSettings) -> Duration {
+    match (from, to) {
+        (_, HealthStatus::Unhealthy) => settings.unhealthy_after,
+        (HealthStatus::Unhealthy, HealthStatus::Degraded) => settings.better_after,
+        (_, HealthStatus::Degraded) => settings.worse_after,
+        (_, HealthStatus::Healthy | HealthStatus::Unknown) => settings.better_after,
+    }
+}
+
+fn length(settings: &HealthSettings) -> u64 {
+    u64::try_from(settings.window.as_nanos()).unwrap_or(u64::MAX).div_ceil(BUCKETS).max(1)
+}
+
+fn number(at: Timestamp, settings: &HealthSettings) -> u64 {
+    at.as_nanos() / length(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_nanos(1_800_000_000_000_000_000 + seconds * 1_000_000_000)
+    }
+
+    fn judged(attempts: u64, failed: u64) -> HealthStatus {
+        let settings = HealthSettings::default();
+        let mut tracker = Tracker::default();
+        tracker.record(at(0), (attempts, failed), &settings);
+        tracker.turn(number(at(0), &settings));
+        tracker.judge(&settings)
+    }
+
+    #[test]
+    fn half_of_ten_is_unhealthy_and_less_of_either_is_not() {
+        assert_eq!(judged(10, 5), HealthStatus::Unhealthy);
+        assert_eq!(judged(9, 8), HealthStatus::Healthy);
+        assert_eq!(judged(10, 4), HealthStatus::Healthy);
+    }
+
+    #[test]
+    fn a_twentieth_of_twenty_is_degraded_and_less_of_either_is_not() {
+        assert_eq!(judged(20, 1), HealthStatus::Degraded);
+        assert_eq!(judged(19, 1), HealthStatus::Healthy);
+        assert_eq!(judged(100, 4), HealthStatus::Healthy);
+    }
+
+    #[test]
+    fn a_few_failures_alone_say_nothing() {
+        assert_eq!(judged(3, 3), HealthStatus::Unknown);
+    }
+
+    #[test]
+    fn unhealthy_takes_two_seconds() {
+        let settings = HealthSettings::default();
+        let mut tracker = Tracker::default();
+        tracker.record(at(0), (10, 10), &settings);
+        let verdict = tracker.evaluate(at(0), HealthStatus::Healthy, &settings);
+        assert_eq!(verdict, Verdict { change: None, next: Some(at(2)) });
+        let verdict = tracker.evaluate(at(2), HealthStatus::Healthy, &settings);
+        assert_eq!(verdict.change, Some((HealthStatus::Unhealthy, at(0))));
+    }
+
+    #[test]
+    fn a_trial_that_is_broken_off_begins_anew() {
+        let settings = HealthSettings { worse_after: Duration::from_secs(10), ..HealthSettings::default() };
+        let mut tracker = Tracker::default();
+        tracker.record(at(0), (20, 1), &settings);
+        assert_eq!(tracker.evaluate(at(0), HealthStatus::Healthy, &settings).next, Some(at(10)));
+        tracker.record(at(5), (100, 0), &settings);
+        tracker.evaluate(at(5), HealthStatus::Healthy, &settings);
+        tracker.record(at(9), (100, 90), &settings);
+        tracker.evaluate(at(9), HealthStatus::Healthy, &settings);
+        assert_eq!(tracker.evaluate(at(10), HealthStatus::Healthy, &settings).change, None);
+    }
+
+    #[test]
+    fn what_is_older_than_the_window_is_forgotten() {
+        let settings = HealthSettings::default();
+        let mut tracker = Tracker::default();
+        tracker.record(at(0), (10, 10), &settings);
+        let next = tracker.evaluate(at(0), HealthStatus::Unhealthy, &settings).next.unwrap();
+        assert!(next > at(55) && next <= at(60), "{next}");
+        tracker.turn(number(next, &settings));
+        assert_eq!(tracker.judge(&settings), HealthStatus::Unknown);
+    }
+
+    #[test]
+    fn traffic_on_open_connections_is_healthy() {
+        assert_eq!(judged(0, 0), HealthStatus::Healthy);
+        assert_eq!(Tracker::default().judge(&HealthSettings::default()), HealthStatus::Unknown);
+    }
+}

@@ -1,0 +1,162 @@
+//! What happens around an edge, service or dependency that comes, carries something, or goes: counters, reminders and the
+//! change that is noted for consumers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::dependencies::{DependencyKey, Needed};
+use super::edges::Edge;
+use super::services::Entry;
+use super::slots::Id;
+use super::sums::Sums;
+use super::{Change, State};
+use crate::model::{ConnectionRef, Dependency, ServiceId, ServiceType, Timestamp};
+
+impl State {
+    pub(super) fn service_came(&mut self, id: ServiceId, service_type: ServiceType) {
+        self.structure.take();
+        let key = (id.namespace.clone(), service_type);
+        *self.statistics.services_discovered.entry(key).or_default() += 1;
+        self.changes.push(Change::ServiceAdded(id));
+    }
+
+    pub(super) fn edge_came(&mut self, reference: &ConnectionRef, ends: [Id<Entry>; 2]) {
+        self.structure.take();
+        let namespaces = (reference.source.namespace.clone(), reference.destination.namespace.clone());
+        *self.statistics.connections_tracked.entry(namespaces).or_default() += 1;
+        for end in ends {
+            if let Some(entry) = self.services.get_mut(end) {
+                entry.edges += 1;
+            }
+        }
+        self.changes.push(Change::EdgeAdded(reference.clone()));
+    }
+
+    /// Adds to an edge, and to all that follows from it.
+    pub(super) fn add_to_edge(&mut self, id: Id<Edge>, sums: &Sums, now: Timestamp) {
+        let Some(edge) = self.edges.get_mut(id) else { return };
+        let turn = edge.merge(sums);
+        let (source, destination, _) = edge.key;
+        let (needed, tells_health) = (edge.shows_dependency(), edge.tells_health());
+        if turn.established || turn.failing {
+            self.changes.push(Change::EdgeTurned(edge.reference.clone()));
+        }
+        self.add_to_service(source, sums);
+        self.add_to_service(destination, sums);
+        // Counters that moved may be from before the window, and then say nothing about now.
+        if tells_health && sums.first + self.settings.health.window >= now {
+            self.record_attempts(destination, sums, now);
+        }
+        if needed {
+            self.show_dependency(id);
+        }
+    }
+
+    fn show_dependency(&mut self, id: Id<Edge>) {
+        let Some(edge) = self.edges.get_mut(id) else { return };
+        let key: DependencyKey = (edge.key.0, edge.key.1);
+        let joins = !std::mem::replace(&mut edge.depends, true);
+        if let Some(needed) = self.dependencies.get_mut(key) {
+            needed.last_seen = needed.last_seen.max(edge.sums.last);
+            needed.edges += u32::from(joins);
+            return;
+        }
+        let ConnectionRef { source, destination, protocol, port } = edge.reference.clone();
+        self.structure.take();
+        let cross_namespace = crosses(&edge.reference);
+        *self.statistics.dependencies_detected.entry(cross_namespace).or_default() += 1;
+        self.changes.push(Change::DependencyAdded(source.id(), destination.id()));
+        self.dependencies.insert(
+            key,
+            Needed {
+                dependency: Arc::new(Dependency { source, destination, protocol, port, cross_namespace }),
+                first_seen: edge.established.unwrap_or(edge.sums.first),
+                last_seen: edge.sums.last,
+                edges: 1,
+                asleep: BTreeMap::new(),
+                told: false,
+                queued: false,
+            },
+        );
+    }
+
+    /// An edge is over, or (`renamed`) nothing of it is left because its flows are named differently now.
+    pub(super) fn remove_edge(&mut self, id: Id<Edge>, at: Timestamp, renamed: bool) {
+        let Some(edge) = self.edges.remove(id) else { return };
+        self.structure.take();
+        self.changes.push(Change::EdgeRemoved { connection: edge.view(), told: edge.told, at });
+        let (source, destination, _) = edge.key;
+        if edge.depends {
+            self.end_edge_of_dependency((source, destination), &edge, at, renamed);
+        }
+        for end in [source, destination] {
+            if let Some(entry) = self.services.get_mut(end) {
+                entry.edges = entry.edges.saturating_sub(1);
+            }
+            if renamed {
+                self.left_services.push(end);
+            } else {
+                self.await_service(end);
+            }
+        }
+    }
+
+    fn end_edge_of_dependency(&mut self, key: DependencyKey, edge: &Edge, at: Timestamp, renamed: bool) {
+        let Some(needed) = self.dependencies.get_mut(key) else { return };
+        needed.edges = needed.edges.saturating_sub(1);
+        needed.last_seen = needed.last_seen.max(edge.sums.last);
+        if needed.edges > 0 {
+            return;
+        }
+        if renamed && needed.asleep.is_empty() {
+            // It was never this service that was needed.
+            if let Some(needed) = self.dependencies.remove(key) {
+                self.dependency_went(needed, at);
+            }
+        } else if !needed.queued {
+            needed.queued = true;
+            self.dependency_deadlines.set(needed.last_seen + self.settings.dependency_retention, key);
+        }
+    }
+
+    pub(super) fn dependency_went(&mut self, needed: Needed, at: Timestamp) {
+        self.structure.take();
+        let Needed { dependency, told, asleep, .. } = needed;
+        self.changes.push(Change::DependencyRemoved { dependency, told, asleep, at });
+    }
+
+    /// A service of which nothing is left is looked at again when its time is over.
+    pub(super) fn await_service(&mut self, id: Id<Entry>) {
+        let Some(entry) = self.services.get_mut(id) else { return };
+        if !entry.in_use() && !entry.queued {
+            entry.queued = true;
+            self.service_deadlines.set(entry.last_seen + self.settings.service_timeout, id);
+        }
+    }
+
+    /// Removes services, and the dependencies from and to them. `at` says when each went.
+    pub(super) fn remove_services(&mut self, ids: &[Id<Entry>], at: impl Fn(&Entry) -> Timestamp) {
+        if ids.is_empty() {
+            return;
+        }
+        self.structure.take();
+        let mut latest = Timestamp::ZERO;
+        for id in ids {
+            let Some(entry) = self.services.remove(*id) else { continue };
+            let (service, at) = (entry.view(&self.flows), at(&entry));
+            latest = latest.max(at);
+            *self.statistics.services_removed.entry(service.namespace.clone()).or_default() += 1;
+            self.changes.push(Change::ServiceRemoved { service, told: entry.told.present, at });
+        }
+        let gone = |(source, destination): DependencyKey| ids.contains(&source) || ids.contains(&destination);
+        for needed in self.dependencies.take(gone) {
+            self.dependency_went(needed, latest);
+        }
+    }
+}
+
+/// Both ends have namespaces, and they differ.
+pub(super) fn crosses(edge: &ConnectionRef) -> bool {
+    let (from, to) = (&edge.source.namespace, &edge.destination.namespace);
+    !from.is_empty() && !to.is_empty() && from != to
+}

@@ -1,0 +1,244 @@
+//! Finds each flow the edge or service where it counts, and moves it when its ends get other names.
+//!
+//! A name may change for two reasons. *Late knowledge* (a cgroup's path, an address, a listener that was there all along)
+//! says that the flow was always somebody else's: it moves, and all of its counters with it. *Time passing* (another
+//! program listens at the port now, an address has gone) ends an interval: what was counted stays where it is, and only
+//! what comes from then on counts for the new name.
+
+use super::State;
+use super::edges::{Edge, EdgeKey};
+use super::flows::{Flow, Place};
+use super::services::Entry;
+use super::settle::Fresh;
+use super::slots::Id;
+use super::sums::Sums;
+use crate::model::{ConnectionRef, Direction, ServiceRef, ServiceType, Side, Timestamp};
+use crate::resolve::{Ends, OTHER_EXTERNALS, Party};
+
+/// The only transport that is watched.
+const PROTOCOL: &str = "tcp";
+
+impl State {
+    /// Puts a flow where its ends belong, with what is fresh of it.
+    pub(super) fn place(&mut self, fresh: &Fresh, now: Timestamp) {
+        let id = fresh.flow;
+        let Some(flow) = self.flows.get(id) else { return };
+        let is_fresh = flow.fresh.is_some();
+        let ends = self.bounded(flow, self.resolver.ends(&flow.key));
+        if self.is_there(flow, &ends) {
+            if is_fresh {
+                self.add(id, &fresh.sums, now);
+            }
+            return;
+        }
+        if self.time_passed(flow, &ends) {
+            if !is_fresh {
+                return;
+            }
+            if flow.sums.counts.active() > 0 {
+                // The open connections are still the old ones'; which of the new counts are cannot be told.
+                self.add(id, &fresh.sums, now);
+                return;
+            }
+            self.leave_history(id);
+        }
+        self.relocate(id, &ends, &fresh.sums, now);
+    }
+
+    /// Moves a flow and all that it counted.
+    fn relocate(&mut self, id: Id<Flow>, ends: &Ends, fresh: &Sums, now: Timestamp) {
+        let left = self.leave(id);
+        if let Some(flow) = self.flows.get_mut(id) {
+            flow.fresh = None;
+            flow.sums.merge(fresh);
+        }
+        self.attach(id, ends, now);
+        if let Some(left) = left {
+            let heir = self.flows.get(id).and_then(|flow| match flow.place {
+                Place::Edge(edge) => Some(edge),
+                _ => None,
+            });
+            self.left_edges.push((left, heir));
+        }
+    }
+
+    /// Addresses outside beyond the bound are one service. A flow that counts there stays there: counters do not jump.
+    fn bounded(&self, flow: &Flow, ends: Ends) -> Ends {
+        let Ends::Pair { source, destination, side, since } = ends else { return ends };
+        let bound = |party: Party| {
+            let is_new = || self.services.find(&party.id()).is_none();
+            let full = self.services.externals() >= self.settings.max_externals;
+            if party.is_external() && (self.is_among_others(flow) || (full && is_new())) {
+                Party::other_externals()
+            } else {
+                party
+            }
+        };
+        Ends::Pair { source: bound(source), destination: bound(destination), side, since }
+    }
+
+    fn is_among_others(&self, flow: &Flow) -> bool {
+        let Place::Edge(edge) = flow.place else { return false };
+        let is_others =
+            |end: &ServiceRef| end.service_type == ServiceType::External && *end.name == *OTHER_EXTERNALS;
+        self.edges
+            .get(edge)
+            .is_some_and(|edge| is_others(&edge.reference.source) || is_others(&edge.reference.destination))
+    }
+
+    fn is_there(&self, flow: &Flow, ends: &Ends) -> bool {
+        match (flow.place, ends) {
+            (Place::Presence(service), Ends::Presence(party)) => {
+                self.services.get(service).is_some_and(|entry| entry.reference == party.service)
+            }
+            (Place::Edge(edge), Ends::Pair { source, destination, .. }) => {
+                self.edges.get(edge).is_some_and(|edge| {
+                    edge.reference.source == source.service && edge.reference.destination == destination.service
+                })
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a flow's ends are other ones because an interval ended, rather than because more is known.
+    fn time_passed(&self, flow: &Flow, ends: &Ends) -> bool {
+        let Ends::Pair { source, destination, since, .. } = ends else { return false };
+        match flow.place {
+            Place::Nowhere => false,
+            // The client's address was this machine's.
+            Place::Presence(_) => flow.key.direction == Direction::Inbound,
+            Place::Edge(edge) => {
+                let Some(edge) = self.edges.get(edge) else { return false };
+                let began_later = since.is_some_and(|since| since > flow.sums.last);
+                let had_listener = edge.destination_rule == "listener";
+                let was_machine = edge.reference.destination.service_type == ServiceType::Node;
+                let by_listener = since.is_some();
+                edge.reference.source == source.service
+                    && match (had_listener, by_listener) {
+                        (true, true) => began_later,
+                        (true, false) => true,
+                        // Refused before anybody listened; who was accepted was accepted by somebody.
+                        (false, true) => was_machine && began_later && flow.sums.counts.opened == 0,
+                        (false, false) => was_machine && destination.is_external(),
+                    }
+            }
+        }
+    }
+
+    /// Leaves what a flow counted where it was counted; the flow begins at zero.
+    fn leave_history(&mut self, id: Id<Flow>) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let sums = std::mem::take(&mut flow.sums);
+        let place = flow.place;
+        self.unlink(id);
+        match place {
+            Place::Nowhere => {}
+            Place::Edge(edge) => self.keep_in_edge(edge, &sums),
+            Place::Presence(service) => self.await_service(service),
+        }
+    }
+
+    /// An edge keeps what a flow counted that is gone, and ends itself if that was the last one.
+    pub(super) fn keep_in_edge(&mut self, id: Id<Edge>, sums: &Sums) {
+        let Some(edge) = self.edges.get_mut(id) else { return };
+        edge.retire(sums);
+        if edge.flows == 0 {
+            self.edge_deadlines.set(edge.sums.last + self.settings.connection_timeout, id);
+        }
+    }
+
+    /// Takes a flow out of the list of its place.
+    pub(super) fn unlink(&mut self, id: Id<Flow>) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        match std::mem::replace(&mut flow.place, Place::Nowhere) {
+            Place::Nowhere => {}
+            Place::Edge(edge) => {
+                if let Some(edge) = self.edges.get_mut(edge) {
+                    edge.head = self.flows.unlink(edge.head, id);
+                    edge.flows = edge.flows.saturating_sub(1);
+                }
+            }
+            Place::Presence(service) => {
+                if let Some(entry) = self.services.get_mut(service) {
+                    entry.presence = self.flows.unlink(entry.presence, id);
+                    entry.present = entry.present.saturating_sub(1);
+                    entry.changed();
+                }
+            }
+        }
+    }
+
+    /// Puts a flow that is nowhere to its ends, and adds up what it has counted.
+    fn attach(&mut self, id: Id<Flow>, ends: &Ends, now: Timestamp) {
+        let Some(flow) = self.flows.get(id) else { return };
+        let (sums, port) = (flow.sums.clone(), flow.key.port);
+        let place = match ends {
+            Ends::Presence(party) => self.service(party, &sums).map(Place::Presence),
+            Ends::Pair { source, destination, side, .. } => {
+                self.edge(source, destination, port, *side, &sums).map(Place::Edge)
+            }
+        };
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        flow.place = place.unwrap_or(Place::Nowhere);
+        match place {
+            None if flow.turned_away => {}
+            None => {
+                flow.turned_away = true;
+                self.turned_away += 1;
+            }
+            Some(Place::Presence(service)) => {
+                if let Some(entry) = self.services.get_mut(service) {
+                    entry.presence = self.flows.link(entry.presence, id);
+                    entry.present += 1;
+                }
+                self.add_to_service(service, &sums);
+            }
+            Some(Place::Edge(edge)) => {
+                if let Some(edge) = self.edges.get_mut(edge) {
+                    edge.head = self.flows.link(edge.head, id);
+                    edge.flows += 1;
+                }
+                self.add_to_edge(edge, &sums, now);
+            }
+            Some(Place::Nowhere) => {}
+        }
+        self.await_end(id);
+    }
+
+    /// The edge between two parties, made if need be. `None` when there is no room for one of them.
+    fn edge(&mut self, source: &Party, destination: &Party, port: u16, side: Side, sums: &Sums) -> Option<Id<Edge>> {
+        let from = self.service(source, sums)?;
+        let Some(to) = self.service(destination, sums) else {
+            self.left_services.push(from);
+            return None;
+        };
+        let key: EdgeKey = (from, to, port);
+        if let Some(edge) = self.edges.find(key) {
+            return Some(edge);
+        }
+        let reference = ConnectionRef {
+            source: source.service.clone(),
+            destination: destination.service.clone(),
+            protocol: PROTOCOL,
+            port,
+        };
+        let edge = Edge::new(key, reference.clone(), side, (source.rule, destination.rule));
+        let id = self.edges.insert(edge)?;
+        self.edge_came(&reference, [from, to]);
+        Some(id)
+    }
+
+    /// The service of a party, made if need be. `None` when there is no room.
+    fn service(&mut self, party: &Party, sums: &Sums) -> Option<Id<Entry>> {
+        let id = party.id();
+        if let Some(known) = self.services.find(&id) {
+            return Some(known);
+        }
+        if self.services.len() >= self.settings.max_services {
+            return None;
+        }
+        let entry = self.services.insert(party.service.clone(), sums.first, sums.last)?;
+        self.service_came(id, party.service.service_type);
+        Some(entry)
+    }
+}

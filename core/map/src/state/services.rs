@@ -1,0 +1,156 @@
+//! Services as the map keeps them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use super::flows::{Flow, Flows};
+use super::health::Tracker;
+use super::slots::{Id, Slots};
+use crate::collections::HashMap;
+use crate::model::{Direction, Endpoint, Health, HealthReason, HealthStatus, Service, ServiceId, ServiceRef, ServiceType, Timestamp};
+
+/// What consumers were told of a service.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) present: bool,
+    pub(crate) health: HealthStatus,
+}
+
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) reference: ServiceRef,
+    pub(crate) first_seen: Timestamp,
+    pub(crate) last_seen: Timestamp,
+    pub(crate) health: Health,
+    /// When the health status became what it is.
+    pub(crate) health_since: Timestamp,
+    /// Attempts of the last while; none before the first one.
+    pub(crate) tracker: Option<Box<Tracker>>,
+    /// Flows that are signs of life: list and length.
+    pub(crate) presence: Option<Id<Flow>>,
+    pub(crate) present: u32,
+    /// Edges from and to it; one to itself counts twice.
+    pub(crate) edges: u32,
+    pub(crate) told: Told,
+    /// A deadline of its own is set.
+    pub(crate) queued: bool,
+    cache: OnceLock<Arc<Service>>,
+}
+
+impl Entry {
+    /// Whether something of it is alive in the map.
+    pub(crate) fn in_use(&self) -> bool {
+        self.present > 0 || self.edges > 0
+    }
+
+    /// Something was seen of it.
+    pub(crate) fn seen(&mut self, last: Timestamp) {
+        if last > self.last_seen {
+            self.last_seen = last;
+            self.cache.take();
+        }
+    }
+
+    /// Something that consumers see of it is another one.
+    pub(crate) fn changed(&mut self) {
+        self.cache.take();
+    }
+
+    /// As consumers see it.
+    pub(crate) fn view(&self, flows: &Flows) -> Arc<Service> {
+        let build = || {
+            Arc::new(Service {
+                id: self.reference.id(),
+                namespace: self.reference.namespace.clone(),
+                name: self.reference.name.clone(),
+                service_type: self.reference.service_type,
+                endpoints: self.endpoints(flows),
+                labels: BTreeMap::new(),
+                health: self.health.clone(),
+                first_seen: self.first_seen,
+                last_seen: self.last_seen,
+            })
+        };
+        self.cache.get_or_init(build).clone()
+    }
+
+    fn endpoints(&self, flows: &Flows) -> Vec<Endpoint> {
+        let mut endpoints: Vec<_> = flows
+            .list(self.presence)
+            .filter(|flow| flow.key.direction == Direction::Listen && flow.sums.counts.active() > 0)
+            .map(|flow| Endpoint { address: flow.key.remote, port: flow.key.port, ready: true })
+            .collect();
+        endpoints.sort_unstable();
+        endpoints.dedup();
+        endpoints
+    }
+}
+
+/// All services, by identity.
+#[derive(Debug, Default)]
+pub(crate) struct Services {
+    slots: Slots<Entry>,
+    index: HashMap<ServiceId, Id<Entry>>,
+    externals: usize,
+}
+
+impl Services {
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Services of type External.
+    pub(crate) fn externals(&self) -> usize {
+        self.externals
+    }
+
+    pub(crate) fn get(&self, id: Id<Entry>) -> Option<&Entry> {
+        self.slots.get(id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: Id<Entry>) -> Option<&mut Entry> {
+        self.slots.get_mut(id)
+    }
+
+    pub(crate) fn find(&self, id: &ServiceId) -> Option<Id<Entry>> {
+        self.index.get(id).copied()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Id<Entry>, &Entry)> {
+        self.slots.iter()
+    }
+
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.slots.values_mut()
+    }
+
+    /// A new service; its identity must not be in yet.
+    pub(crate) fn insert(&mut self, reference: ServiceRef, first: Timestamp, last: Timestamp) -> Option<Id<Entry>> {
+        let key = reference.id();
+        let external = reference.service_type == ServiceType::External;
+        let id = self.slots.insert(Entry {
+            reference,
+            first_seen: first,
+            last_seen: last,
+            health: Health { status: HealthStatus::Unknown, reasons: vec![HealthReason::NoTraffic] },
+            health_since: first,
+            tracker: None,
+            presence: None,
+            present: 0,
+            edges: 0,
+            told: Told::default(),
+            queued: false,
+            cache: OnceLock::new(),
+        })?;
+        self.index.insert(key, id);
+        self.externals += usize::from(external);
+        Some(id)
+    }
+
+    pub(crate) fn remove(&mut self, id: Id<Entry>) -> Option<Entry> {
+        let entry = self.slots.remove(id)?;
+        self.index.remove(&entry.reference.id());
+        self.externals -= usize::from(entry.reference.service_type == ServiceType::External);
+        Some(entry)
+    }
+}

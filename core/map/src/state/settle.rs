@@ -1,0 +1,188 @@
+//! Settling: what came since the last time is named and added up, and what is called differently now moves with its
+//! counters.
+
+use std::net::IpAddr;
+
+use super::edges::Edge;
+use super::flows::{Flow, Place};
+use super::services::Entry;
+use super::slots::Id;
+use super::sums::Sums;
+use super::State;
+use crate::collections::HashSet;
+use crate::model::{Direction, FlowKey, Timestamp};
+use crate::resolve::Standing;
+
+/// A flow with what was counted since the last settling; nothing where only its names may have changed.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    pub(super) flow: Id<Flow>,
+    pub(super) sums: Sums,
+}
+
+/// Which names may have changed since the last settling.
+#[derive(Debug, Default)]
+pub(crate) struct Stale {
+    /// A cgroup or namespace with flows is called differently.
+    pub(super) everything: bool,
+    /// Somebody new listens at these ports.
+    pub(super) ports: HashSet<u16>,
+    /// These addresses have a new owner.
+    pub(super) addresses: HashSet<IpAddr>,
+}
+
+impl Stale {
+    pub(super) fn is_empty(&self) -> bool {
+        !self.everything && self.ports.is_empty() && self.addresses.is_empty()
+    }
+
+    fn concerns(&self, key: &FlowKey) -> bool {
+        self.everything
+            || (key.direction == Direction::Outbound && self.ports.contains(&key.port))
+            || (key.direction != Direction::Listen && self.addresses.contains(&key.remote))
+    }
+}
+
+impl State {
+    /// Names and adds up what came since the last time.
+    pub(crate) fn settle(&mut self, now: Timestamp) {
+        let mut fresh = std::mem::take(&mut self.fresh);
+        self.fresh_since = None;
+        for one in &mut fresh {
+            self.learn(one);
+        }
+        let stale = std::mem::take(&mut self.stale);
+        let (known, mut unnamed): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|one| {
+            self.flows.get(one.flow).is_some_and(|flow| is_known(flow) && !stale.concerns(&flow.key))
+        });
+        for one in known {
+            self.add(one.flow, &one.sums, now);
+        }
+        if !stale.is_empty() {
+            let concerned = self.flows.iter().filter(|(_, flow)| flow.fresh.is_none() && stale.concerns(&flow.key));
+            unnamed.extend(concerned.map(|(flow, _)| Fresh { flow, sums: Sums::default() }));
+        }
+        self.sort_by_age(&mut unnamed);
+        for one in unnamed {
+            self.place(&one, now);
+        }
+        self.recount_left_edges(now);
+        self.remove_left_services(now);
+        self.tell_turned_away(now);
+    }
+
+    /// What a delta teaches about who listens, whatever it counts for.
+    fn learn(&mut self, fresh: &mut Fresh) {
+        let Some(flow) = self.flows.get(fresh.flow) else { return };
+        let open = flow.sums.counts.active();
+        self.statistics.closes_without_open += fresh.sums.drop_strange_closes(open);
+        let counts = &fresh.sums.counts;
+        let standing = match flow.key.direction {
+            Direction::Outbound => return,
+            Direction::Inbound => Standing::Accepted,
+            Direction::Listen if open + counts.opened > counts.closed => Standing::Listening,
+            Direction::Listen => Standing::Closed,
+        };
+        let since = flow.sums.first.min(fresh.sums.first);
+        if self.resolver.listeners.set(&flow.key, since, standing) {
+            self.stale.ports.insert(flow.key.port);
+        }
+    }
+
+    /// Oldest first: so that services come in the order of their facts, and a bound keeps the same ones whatever the
+    /// order within the batch.
+    fn sort_by_age(&self, flows: &mut [Fresh]) {
+        flows.sort_by(|a, b| match (self.flows.get(a.flow), self.flows.get(b.flow)) {
+            (Some(x), Some(y)) => {
+                let age = |flow: &Flow, fresh: &Fresh| flow.sums.first.min(fresh.sums.first);
+                age(x, a).cmp(&age(y, b)).then_with(|| x.key.cmp(&y.key))
+            }
+            (x, y) => x.is_some().cmp(&y.is_some()),
+        });
+    }
+
+    /// Adds a delta to a flow and where it counts.
+    pub(super) fn add(&mut self, id: Id<Flow>, sums: &Sums, now: Timestamp) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        flow.fresh = None;
+        flow.sums.merge(sums);
+        match flow.place {
+            Place::Nowhere => {}
+            Place::Edge(edge) => self.add_to_edge(edge, sums, now),
+            Place::Presence(service) => self.add_to_service(service, sums),
+        }
+        self.await_end(id);
+    }
+
+    /// An idle flow is looked at again when its time is over.
+    pub(super) fn await_end(&mut self, id: Id<Flow>) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        if flow.sums.counts.active() == 0 && !flow.queued {
+            flow.queued = true;
+            self.flow_deadlines.set(flow.sums.last + self.settings.connection_timeout, id);
+        }
+    }
+
+    pub(super) fn add_to_service(&mut self, id: Id<Entry>, sums: &Sums) {
+        if let Some(entry) = self.services.get_mut(id) {
+            entry.seen(sums.last);
+            entry.first_seen = entry.first_seen.min(sums.first);
+            entry.changed();
+        }
+    }
+
+    /// Edges from which flows moved away: their sums are those of the flows that stayed. One without any is gone, and what
+    /// it kept of flows that are over goes where the last flow went.
+    fn recount_left_edges(&mut self, now: Timestamp) {
+        let mut left = std::mem::take(&mut self.left_edges);
+        left.sort_by_key(|(edge, _)| *edge);
+        left.dedup_by_key(|(edge, _)| *edge);
+        for (id, heir) in left {
+            let Some(edge) = self.edges.get(id) else { continue };
+            if edge.flows > 0 {
+                let mut sums = edge.retired.as_deref().cloned().unwrap_or_default();
+                self.flows.list(edge.head).for_each(|flow| sums.merge(&flow.sums));
+                if let Some(edge) = self.edges.get_mut(id) {
+                    edge.recount(sums);
+                }
+                continue;
+            }
+            let retired = edge.retired.clone();
+            if let (Some(sums), Some(heir)) = (retired, heir.and_then(|heir| self.edges.get_mut(heir))) {
+                heir.merge(&sums);
+                heir.retire(&sums);
+            }
+            self.remove_edge(id, now, true);
+        }
+    }
+
+    /// Services that nothing is left of because everything of theirs is named differently now.
+    fn remove_left_services(&mut self, now: Timestamp) {
+        let mut left = std::mem::take(&mut self.left_services);
+        left.sort_unstable();
+        left.dedup();
+        left.retain(|id| self.services.get(*id).is_some_and(|entry| !entry.in_use()));
+        self.remove_services(&left, |_| now);
+    }
+
+    /// Notes that a flow is gone from an edge, or a service, because it is named differently now.
+    pub(super) fn leave(&mut self, id: Id<Flow>) -> Option<Id<Edge>> {
+        let place = self.flows.get(id)?.place;
+        self.unlink(id);
+        match place {
+            Place::Nowhere => None,
+            Place::Edge(edge) => Some(edge),
+            Place::Presence(service) => {
+                self.left_services.push(service);
+                None
+            }
+        }
+    }
+}
+
+/// Whether a flow's delta counts where the flow does, without another look. An idle client's next connection may find
+/// another listener.
+fn is_known(flow: &Flow) -> bool {
+    let idle_client = flow.key.direction == Direction::Outbound && flow.sums.counts.active() == 0;
+    flow.place != Place::Nowhere && !idle_client
+}

@@ -1,0 +1,127 @@
+//! What is added up: of a delta, of a flow, of an edge. Merging is commutative and associative, so the order of facts
+//! within one settling never shows.
+
+use crate::model::{Failures, FlowDelta, FlowTotals, SocketExample, Timestamp};
+
+/// Plain counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) opened: u64,
+    pub(crate) preexisting: u64,
+    pub(crate) closed: u64,
+    pub(crate) failed: Failures,
+    pub(crate) bytes_sent: u64,
+    pub(crate) bytes_received: u64,
+    pub(crate) retransmits: u64,
+}
+
+impl Counts {
+    pub(crate) fn active(&self) -> u64 {
+        self.opened.saturating_sub(self.closed)
+    }
+
+    /// Attempts seen from begin to end, and how many of them failed.
+    pub(crate) fn attempts(&self) -> (u64, u64) {
+        let failed = self.failed.total();
+        (self.opened.saturating_sub(self.preexisting).saturating_add(failed), failed)
+    }
+
+    fn add(&mut self, more: &Self) {
+        self.opened = self.opened.saturating_add(more.opened);
+        self.preexisting = self.preexisting.saturating_add(more.preexisting);
+        self.closed = self.closed.saturating_add(more.closed);
+        self.failed.add(&more.failed);
+        self.bytes_sent = self.bytes_sent.saturating_add(more.bytes_sent);
+        self.bytes_received = self.bytes_received.saturating_add(more.bytes_received);
+        self.retransmits = self.retransmits.saturating_add(more.retransmits);
+    }
+}
+
+/// Counters with the instants between which they were counted, the latest round-trip time and the first socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sums {
+    pub(crate) counts: Counts,
+    pub(crate) first: Timestamp,
+    pub(crate) last: Timestamp,
+    pub(crate) rtt: Option<(Timestamp, u32)>,
+    pub(crate) example: Option<(Timestamp, SocketExample)>,
+}
+
+impl Default for Sums {
+    /// Nothing: merging it changes nothing.
+    fn default() -> Self {
+        Self {
+            counts: Counts::default(),
+            first: Timestamp::from_nanos(u64::MAX),
+            last: Timestamp::ZERO,
+            rtt: None,
+            example: None,
+        }
+    }
+}
+
+impl Sums {
+    /// What a delta says; `at` stands in for instants that it does not tell.
+    pub(crate) fn of(delta: FlowDelta, at: Timestamp) -> Self {
+        let told = |instant: Timestamp| if instant == Timestamp::ZERO { at } else { instant };
+        let first = told(delta.first);
+        let last = told(delta.last).max(first);
+        Self {
+            counts: Counts {
+                opened: delta.opened,
+                preexisting: delta.preexisting,
+                closed: delta.closed,
+                failed: delta.failed,
+                bytes_sent: delta.bytes_sent,
+                bytes_received: delta.bytes_received,
+                retransmits: delta.retransmits,
+            },
+            first,
+            last,
+            rtt: delta.rtt_us.map(|rtt| (last, rtt)),
+            example: delta.example.map(|example| (first, example)),
+        }
+    }
+
+    pub(crate) fn merge(&mut self, more: &Self) {
+        self.counts.add(&more.counts);
+        self.first = self.first.min(more.first);
+        self.last = self.last.max(more.last);
+        self.rtt = self.rtt.max(more.rtt);
+        let order = |(at, example): &(Timestamp, SocketExample)| {
+            (*at, example.cookie, example.pid, example.local_address, example.local_port)
+        };
+        match (&self.example, &more.example) {
+            (Some(ours), Some(theirs)) if order(ours) <= order(theirs) => {}
+            (_, None) => {}
+            (_, Some(theirs)) => self.example = Some(theirs.clone()),
+        }
+    }
+
+    /// Takes away closes of connections that were never counted as opened, which would make later ones disappear.
+    /// `open` were open before. Returns how many were taken away.
+    pub(crate) fn drop_strange_closes(&mut self, open: u64) -> u64 {
+        let room = open.saturating_add(self.counts.opened);
+        let strange = self.counts.closed.saturating_sub(room);
+        self.counts.closed -= strange;
+        strange
+    }
+
+    pub(crate) fn totals(&self) -> FlowTotals {
+        FlowTotals {
+            opened: self.counts.opened,
+            preexisting: self.counts.preexisting,
+            active: self.counts.active(),
+            failed: self.counts.failed,
+            bytes_sent: self.counts.bytes_sent,
+            bytes_received: self.counts.bytes_received,
+            retransmits: self.counts.retransmits,
+            rtt_us: self.rtt.map(|(_, rtt)| rtt),
+        }
+    }
+
+    /// Whether a connection was seen to begin, which shows who initiated it.
+    pub(crate) fn direction_seen(&self) -> bool {
+        self.counts.attempts().0 > 0
+    }
+}

@@ -1,0 +1,157 @@
+//! The map as consumers see it. Each service and edge is built once and handed out again until it changes; order and
+//! analysis are kept until something comes or goes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::services::Entry;
+use super::slots::Id;
+use super::{Edge, EdgeTold, State};
+use crate::analysis::{self, Graph};
+use crate::collections::HashMap;
+use crate::model::{
+    Connection, ConnectionRef, Dependency, Gap, HealthStatus, Service, ServiceId, ServiceType, SnapshotTopology,
+    SnapshotTotals, Timestamp,
+};
+
+/// What follows from which services, edges and dependencies there are, and from nothing else.
+#[derive(Debug)]
+pub(crate) struct Structure {
+    services: Vec<Id<Entry>>,
+    edges: Vec<Id<Edge>>,
+    pub(crate) topology: SnapshotTopology,
+    pub(crate) totals: SnapshotTotals,
+}
+
+/// An edge with what `changes` needs of it.
+pub(crate) struct EdgeView<'a> {
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) established: Option<Timestamp>,
+    pub(crate) failing: Option<Timestamp>,
+    pub(crate) told: &'a mut EdgeTold,
+}
+
+/// A service with what `changes` needs of it.
+pub(crate) struct ServiceView<'a> {
+    pub(crate) service: Arc<Service>,
+    pub(crate) health_since: Timestamp,
+    pub(crate) told_present: &'a mut bool,
+    pub(crate) told_health: &'a mut HealthStatus,
+}
+
+/// A dependency with what `changes` needs of it.
+pub(crate) struct DependencyView<'a> {
+    pub(crate) dependency: Arc<Dependency>,
+    pub(crate) first_seen: Timestamp,
+    pub(crate) told: &'a mut bool,
+    pub(crate) asleep: &'a mut std::collections::BTreeMap<ConnectionRef, Arc<Connection>>,
+}
+
+impl State {
+    pub(crate) fn structure(&self) -> &Structure {
+        self.structure.get_or_init(|| self.build_structure())
+    }
+
+    /// All services, sorted by identity.
+    pub(crate) fn services(&self) -> Vec<Arc<Service>> {
+        let entries = self.structure().services.iter().filter_map(|id| self.services.get(*id));
+        entries.map(|entry| entry.view(&self.flows)).collect()
+    }
+
+    /// All edges, sorted by the identities of source and destination, then port.
+    pub(crate) fn connections(&self) -> Vec<Arc<Connection>> {
+        self.structure().edges.iter().filter_map(|id| self.edges.get(*id)).map(Edge::view).collect()
+    }
+
+    /// Gaps of this run, oldest first.
+    pub(crate) fn gaps(&self) -> Vec<Gap> {
+        self.gaps.iter().cloned().collect()
+    }
+
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.services.len() as u64, self.edges.len() as u64)
+    }
+
+    pub(crate) fn service_view(&mut self, id: &ServiceId) -> Option<ServiceView<'_>> {
+        let entry = self.services.get_mut(self.services.find(id)?)?;
+        Some(ServiceView {
+            service: entry.view(&self.flows),
+            health_since: entry.health_since,
+            told_present: &mut entry.told.present,
+            told_health: &mut entry.told.health,
+        })
+    }
+
+    pub(crate) fn edge_view(&mut self, edge: &ConnectionRef) -> Option<EdgeView<'_>> {
+        let source = self.services.find(&edge.source.id())?;
+        let destination = self.services.find(&edge.destination.id())?;
+        let edge = self.edges.get_mut(self.edges.find((source, destination, edge.port))?)?;
+        Some(EdgeView {
+            connection: edge.view(),
+            established: edge.established,
+            failing: edge.failing,
+            told: &mut edge.told,
+        })
+    }
+
+    pub(crate) fn dependency_view(&mut self, source: &ServiceId, destination: &ServiceId) -> Option<DependencyView<'_>> {
+        let key = (self.services.find(source)?, self.services.find(destination)?);
+        let needed = self.dependencies.get_mut(key)?;
+        Some(DependencyView {
+            dependency: needed.dependency.clone(),
+            first_seen: needed.first_seen,
+            told: &mut needed.told,
+            asleep: &mut needed.asleep,
+        })
+    }
+
+    /// Services that consumers know, sorted.
+    pub(crate) fn told_services(&self) -> impl Iterator<Item = Arc<Service>> {
+        let entries = self.structure().services.iter().filter_map(|id| self.services.get(*id));
+        entries.filter(|entry| entry.told.present).map(|entry| entry.view(&self.flows))
+    }
+
+    /// Edges that consumers know as established, with the instant of that, sorted.
+    pub(crate) fn told_connections(&self) -> impl Iterator<Item = (Timestamp, Arc<Connection>)> {
+        let edges = self.structure().edges.iter().filter_map(|id| self.edges.get(*id));
+        edges.filter(|edge| edge.told.established).filter_map(|edge| Some((edge.established?, edge.view())))
+    }
+
+    /// Dependencies that consumers know, with the instant of their first sight, sorted.
+    pub(crate) fn told_dependencies(&self) -> Vec<(Timestamp, Arc<Dependency>)> {
+        let told = self.dependencies.iter().filter(|(_, needed)| needed.told);
+        let mut told: Vec<_> = told.map(|(_, needed)| (needed.first_seen, needed.dependency.clone())).collect();
+        told.sort_by(|(_, a), (_, b)| (&a.source, &a.destination).cmp(&(&b.source, &b.destination)));
+        told
+    }
+
+    fn build_structure(&self) -> Structure {
+        let mut services: Vec<_> = self.services.iter().map(|(id, entry)| (entry.reference.id(), id)).collect();
+        services.sort_unstable();
+        let rank: HashMap<Id<Entry>, u32> = services.iter().map(|(_, id)| *id).zip(0..).collect();
+        let place = |id: Id<Entry>| rank.get(&id).copied().unwrap_or(u32::MAX);
+        let mut edges: Vec<_> = self.edges.iter().collect();
+        edges.sort_unstable_by_key(|(_, edge)| (place(edge.key.0), place(edge.key.1), edge.key.2));
+        let crossing = edges.iter().filter(|(_, edge)| super::lifecycle::crosses(&edge.reference)).count();
+        let totals = SnapshotTotals {
+            services: services.len() as u64,
+            connections: edges.len() as u64,
+            cross_namespace: crossing as u64,
+            external_services: self.services.externals() as u64,
+        };
+        let arrows: BTreeSet<(u32, u32)> =
+            self.dependencies.iter().map(|((from, to), _)| (place(from), place(to))).collect();
+        let nodes = services.iter().map(|(id, _)| (id.to_string(), is_external(id))).collect();
+        let topology = analysis::topology(&Graph { nodes, arrows });
+        Structure {
+            services: services.into_iter().map(|(_, id)| id).collect(),
+            edges: edges.into_iter().map(|(id, _)| id).collect(),
+            topology,
+            totals,
+        }
+    }
+}
+
+fn is_external(id: &ServiceId) -> bool {
+    id.kind == ServiceType::External.kind()
+}
