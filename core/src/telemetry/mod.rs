@@ -11,12 +11,12 @@ pub mod metrics;
 mod otlp;
 pub mod prometheus;
 
-//X #[cfg(feature = "export")]
-//X pub mod debug;
-//X #[cfg(feature = "export")]
-//X pub mod otlp_grpc;
-//X #[cfg(feature = "export")]
-//X pub mod prometheus_server;
+#[cfg(feature = "export")]
+pub mod debug;
+#[cfg(feature = "export")]
+pub mod otlp_grpc;
+#[cfg(feature = "export")]
+pub mod prometheus_server;
 
 pub use logs::encode_logs;
 pub use metrics::encode_metrics;
