@@ -1,0 +1,122 @@
+//! Settings of an observer: one set of names, defaults and bounds for the YAML receiver, the C ABI's JSON and Go.
+//!
+//! [`tree`] is what any configuration text becomes, with the place of each value; [`reader`] takes typed values out of
+//! it and collects *every* problem; [`duration`] reads lengths of time as Go writes them.
+
+pub mod duration;
+mod host;
+mod read;
+pub mod reader;
+pub mod tree;
+
+use std::time::Duration;
+
+use servicemap_map::MapSettings;
+
+pub use host::machine_name;
+
+use reader::{Problem, Section};
+use tree::Node;
+
+/// Name of an observer when none is given.
+const DEFAULT_NAME: &str = "servicemap";
+/// Edges that get metric series of their own: eight series each, so 16,000 series, which one Prometheus takes easily.
+pub const DEFAULT_MAX_EDGE_SERIES: usize = 2_000;
+
+/// Which kernel hook sees changes of TCP states.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CaptureHook {
+    /// The typed tracepoint where the kernel has it, else the raw one.
+    #[default]
+    Auto,
+    /// Only `tp_btf/inet_sock_set_state`.
+    TpBtf,
+    /// Only `raw_tp/inet_sock_set_state`.
+    RawTp,
+}
+
+/// What an observer is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Name of this observer, for logs.
+    pub name: String,
+    /// Watch the cluster's objects: yes, no, or (`None`, the default) where a cluster is reachable.
+    pub enable_k8s_discovery: Option<bool>,
+    /// Path of the kubeconfig file; `None` for the usual places.
+    pub kube_config: Option<String>,
+    /// Kubernetes namespaces to watch; empty for all.
+    pub watch_namespaces: Vec<String>,
+    /// Count connections in the kernel (true).
+    pub enable_ebpf: bool,
+    /// Which kernel hook to use.
+    pub capture_hook: CaptureHook,
+    /// Time between two drains of the kernel's counters (1 s); a new flow is fetched within 100 ms.
+    pub drain_interval: Duration,
+    /// Time between two exports of metrics (10 s).
+    pub collection_interval: Duration,
+    /// Edges that get metric series of their own, the oldest first (2,000); the others are counted as left out.
+    pub max_edge_series: usize,
+    /// Settings of the map.
+    pub map: MapSettings,
+}
+
+impl Default for Settings {
+    /// The documented defaults, with this machine's name.
+    fn default() -> Self {
+        Self {
+            name: DEFAULT_NAME.to_owned(),
+            enable_k8s_discovery: None,
+            kube_config: None,
+            watch_namespaces: Vec::new(),
+            enable_ebpf: true,
+            capture_hook: CaptureHook::Auto,
+            drain_interval: Duration::from_secs(1),
+            collection_interval: Duration::from_secs(10),
+            max_edge_series: DEFAULT_MAX_EDGE_SERIES,
+            map: MapSettings { host: machine_name().into(), ..MapSettings::default() },
+        }
+    }
+}
+
+/// What is wrong with settings: every problem, one a line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.lines())]
+pub struct SettingsError {
+    problems: Vec<Problem>,
+}
+
+impl SettingsError {
+    /// The problems, in the order of the text.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    fn lines(&self) -> String {
+        reader::lines(&self.problems)
+    }
+}
+
+impl Settings {
+    /// From JSON with the receiver's names; what is absent or `null` has its default. Unknown keys are errors that name
+    /// the nearest known one.
+    pub fn from_json(json: &[u8]) -> Result<Self, SettingsError> {
+        let tree: Node = serde_json::from_slice(json).map_err(|error| SettingsError {
+            problems: vec![Problem { origin: None, path: "settings".to_owned(), message: format!("not valid JSON: {error}") }],
+        })?;
+        let mut problems = Vec::new();
+        let settings = Self::from_tree(&tree, "", &mut problems);
+        if problems.is_empty() { Ok(settings) } else { Err(SettingsError { problems }) }
+    }
+
+    /// From a section of a configuration tree. Problems are added to `problems`; where there are any, the result has
+    /// defaults in their place and is not to be used.
+    pub fn from_tree(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Self {
+        let mut section = Section::new(node, path, problems);
+        let settings = read::settings(&mut section);
+        section.finish();
+        settings
+    }
+}
+
+#[cfg(test)]
+mod tests;

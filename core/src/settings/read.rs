@@ -1,0 +1,104 @@
+//! The names and bounds of an observer's settings. Every bound stands here once.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use servicemap_map::{EmissionMode, HealthSettings, MapSettings};
+
+use super::reader::Section;
+use super::{CaptureHook, Settings};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Timeouts: below a second they would be shorter than a drain, above 30 days nothing would ever go.
+const TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
+/// Retention of dependencies: up to a year.
+const RETENTION: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(365 * 24 * 3600);
+/// Whole snapshots and metrics: more than one a second would cost more than observing does.
+const INTERVAL: RangeInclusive<Duration> = Duration::from_secs(1)..=DAY;
+/// Waits that may be off.
+const WAIT: RangeInclusive<Duration> = Duration::ZERO..=HOUR;
+/// The learning period may be off, or last a month.
+const LEARNING: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(30 * 24 * 3600);
+/// Drains: a shorter interval than 100 ms costs CPU for nothing, a longer one than a minute fills the kernel's maps.
+const DRAIN: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
+/// Window in which attempts are counted for health.
+const WINDOW: RangeInclusive<Duration> = Duration::from_secs(1)..=HOUR;
+/// Events kept: an event is about 500 bytes, so a million is half a gigabyte.
+const EVENTS: RangeInclusive<u64> = 1..=1_000_000;
+/// Services kept.
+const SERVICES: RangeInclusive<u64> = 1..=1_000_000;
+/// Flows kept.
+const FLOWS: RangeInclusive<u64> = 1..=10_000_000;
+/// Externals kept by name; with 0 all are `~other`.
+const EXTERNALS: RangeInclusive<u64> = 0..=1_000_000;
+/// Edges with series of their own; with 0 none has.
+const EDGE_SERIES: RangeInclusive<u64> = 0..=1_000_000;
+/// Attempts below which a share says nothing.
+const ATTEMPTS: RangeInclusive<u64> = 1..=1_000_000;
+/// A share of attempts.
+const RATIO: RangeInclusive<f64> = 0.0..=1.0;
+
+/// Reads the settings of an observer.
+pub(super) fn settings(section: &mut Section<'_>) -> Settings {
+    let default = Settings::default();
+    Settings {
+        name: section.text("name").unwrap_or(default.name),
+        enable_k8s_discovery: section.flag("enable_k8s_discovery"),
+        kube_config: section.text("kube_config").filter(|path| !path.is_empty()),
+        watch_namespaces: section.texts("watch_namespaces").unwrap_or_default(),
+        enable_ebpf: section.flag("enable_ebpf").unwrap_or(default.enable_ebpf),
+        capture_hook: section
+            .choice("capture_hook", &[("auto", CaptureHook::Auto), ("tp_btf", CaptureHook::TpBtf), ("raw_tp", CaptureHook::RawTp)])
+            .unwrap_or_default(),
+        drain_interval: section.duration("drain_interval", DRAIN).unwrap_or(default.drain_interval),
+        collection_interval: section.duration("collection_interval", INTERVAL).unwrap_or(default.collection_interval),
+        max_edge_series: section.count("max_edge_series", EDGE_SERIES).unwrap_or(default.max_edge_series),
+        map: map(section, default.map),
+    }
+}
+
+fn map(section: &mut Section<'_>, default: MapSettings) -> MapSettings {
+    MapSettings {
+        version: default.version,
+        host: section.text("host_name").filter(|name| !name.is_empty()).map_or(default.host, Into::into),
+        cluster: section.text("cluster_name").map_or(default.cluster, Into::into),
+        service_timeout: section.duration("service_timeout", TIMEOUT).unwrap_or(default.service_timeout),
+        connection_timeout: section.duration("connection_timeout", TIMEOUT).unwrap_or(default.connection_timeout),
+        dependency_retention: section.duration("dependency_retention", RETENTION).unwrap_or(default.dependency_retention),
+        emission_mode: section
+            .choice("emission_mode", &[("incremental", EmissionMode::Incremental), ("full", EmissionMode::Full)])
+            .unwrap_or_default(),
+        full_snapshot_interval: section.duration("full_snapshot_interval", INTERVAL).unwrap_or(default.full_snapshot_interval),
+        min_emit_interval: section.duration("min_emit_interval", WAIT).unwrap_or(default.min_emit_interval),
+        debounce_window: section.duration("debounce_window", WAIT).unwrap_or(default.debounce_window),
+        learning_period: section.duration("learning_period", LEARNING).unwrap_or(default.learning_period),
+        buffer_size: section.count("buffer_size", EVENTS).unwrap_or(default.buffer_size),
+        max_services: section.count("max_services", SERVICES).unwrap_or(default.max_services),
+        max_flows: section.count("max_flows", FLOWS).unwrap_or(default.max_flows),
+        max_externals: section.count("max_externals", EXTERNALS).unwrap_or(default.max_externals),
+        health: section.section("health", |section| health(section, &default.health)),
+    }
+}
+
+fn health(section: &mut Section<'_>, default: &HealthSettings) -> HealthSettings {
+    let health = HealthSettings {
+        window: section.duration("window", WINDOW).unwrap_or(default.window),
+        unhealthy_ratio: section.number("unhealthy_ratio", RATIO).unwrap_or(default.unhealthy_ratio),
+        unhealthy_min_attempts: section.integer("unhealthy_min_attempts", ATTEMPTS).unwrap_or(default.unhealthy_min_attempts),
+        degraded_ratio: section.number("degraded_ratio", RATIO).unwrap_or(default.degraded_ratio),
+        degraded_min_attempts: section.integer("degraded_min_attempts", ATTEMPTS).unwrap_or(default.degraded_min_attempts),
+        worse_after: section.duration("worse_after", WAIT).unwrap_or(default.worse_after),
+        unhealthy_after: section.duration("unhealthy_after", WAIT).unwrap_or(default.unhealthy_after),
+        better_after: section.duration("better_after", WAIT).unwrap_or(default.better_after),
+    };
+    if health.degraded_ratio > health.unhealthy_ratio {
+        let message = format!(
+            "{} is more than unhealthy_ratio ({}); a degraded service fails less than an unhealthy one",
+            health.degraded_ratio, health.unhealthy_ratio
+        );
+        section.problem("degraded_ratio", message);
+    }
+    health
+}

@@ -1,0 +1,137 @@
+use super::*;
+
+fn problems(json: &str) -> Vec<String> {
+    match Settings::from_json(json.as_bytes()) {
+        Ok(_) => Vec::new(),
+        Err(error) => error.to_string().lines().map(str::to_owned).collect(),
+    }
+}
+
+#[test]
+fn empty_json_gives_the_defaults() {
+    assert_eq!(Settings::from_json(b"{}").unwrap(), Settings::default());
+}
+
+#[test]
+fn null_stands_for_the_default() {
+    assert_eq!(Settings::from_json(br#"{"service_timeout":null,"health":null,"name":null}"#).unwrap(), Settings::default());
+}
+
+#[test]
+fn default_host_is_this_machine() {
+    assert_eq!(&*Settings::default().map.host, machine_name());
+    assert!(!machine_name().is_empty());
+}
+
+#[test]
+fn every_name_is_read() {
+    let json = br#"{
+        "name":"n","cluster_name":"c","buffer_size":11,"enable_k8s_discovery":true,"kube_config":"/k","watch_namespaces":["a","b"],
+        "enable_ebpf":false,"service_timeout":"11s","connection_timeout":"12s","emission_mode":"full","full_snapshot_interval":"13s",
+        "min_emit_interval":"14s","debounce_window":"15s","learning_period":"0","drain_interval":"200ms","dependency_retention":"16h",
+        "max_services":17,"max_flows":18,"max_externals":0,"host_name":"h","capture_hook":"raw_tp","collection_interval":"19s",
+        "max_edge_series":20,
+        "health":{"window":"21s","unhealthy_ratio":0.6,"unhealthy_min_attempts":22,"degraded_ratio":0.1,"degraded_min_attempts":23,
+                  "worse_after":"24s","unhealthy_after":"25s","better_after":"26s"}
+    }"#;
+    let s = Duration::from_secs;
+    let expected = Settings {
+        name: "n".to_owned(),
+        enable_k8s_discovery: Some(true),
+        kube_config: Some("/k".to_owned()),
+        watch_namespaces: vec!["a".to_owned(), "b".to_owned()],
+        enable_ebpf: false,
+        capture_hook: CaptureHook::RawTp,
+        drain_interval: Duration::from_millis(200),
+        collection_interval: s(19),
+        max_edge_series: 20,
+        map: MapSettings {
+            host: "h".into(),
+            cluster: "c".into(),
+            service_timeout: s(11),
+            connection_timeout: s(12),
+            dependency_retention: s(16 * 3600),
+            emission_mode: servicemap_map::EmissionMode::Full,
+            full_snapshot_interval: s(13),
+            min_emit_interval: s(14),
+            debounce_window: s(15),
+            learning_period: s(0),
+            buffer_size: 11,
+            max_services: 17,
+            max_flows: 18,
+            max_externals: 0,
+            health: servicemap_map::HealthSettings {
+                window: s(21),
+                unhealthy_ratio: 0.6,
+                unhealthy_min_attempts: 22,
+                degraded_ratio: 0.1,
+                degraded_min_attempts: 23,
+                worse_after: s(24),
+                unhealthy_after: s(25),
+                better_after: s(26),
+            },
+            ..MapSettings::default()
+        },
+    };
+    assert_eq!(Settings::from_json(json).unwrap(), expected);
+}
+
+#[test]
+fn unknown_key_names_the_nearest_known_one() {
+    assert_eq!(problems(r#"{"bufer_size":1}"#), [r#"unknown key "bufer_size"; did you mean "buffer_size"?"#]);
+    assert_eq!(problems(r#"{"health":{"windw":"1s"}}"#), [r#"health: unknown key "windw"; did you mean "window"?"#]);
+}
+
+#[test]
+fn number_as_duration_is_refused() {
+    assert_eq!(
+        problems(r#"{"service_timeout":5}"#),
+        [r#"service_timeout: duration "5" has no unit; write for example "5s" or "5ms""#]
+    );
+}
+
+#[test]
+fn value_out_of_range_is_told_with_the_range() {
+    assert_eq!(
+        problems(r#"{"drain_interval":"1ms","buffer_size":0,"health":{"unhealthy_ratio":1.5}}"#),
+        [
+            "drain_interval: 1ms is out of range; write a value from 100ms to 1m",
+            "buffer_size: 0 is out of range; write a value from 1 to 1000000",
+            "health::unhealthy_ratio: 1.5 is out of range; write a value from 0 to 1",
+        ]
+    );
+}
+
+#[test]
+fn every_problem_is_reported() {
+    assert_eq!(
+        problems(r#"{"name":1,"enable_ebpf":"yes","emission_mode":"partial","watch_namespaces":"a"}"#),
+        [
+            "name: is 1, but text belongs here",
+            r#"watch_namespaces: is "a", but a list belongs here"#,
+            r#"enable_ebpf: is "yes", but true or false belongs here"#,
+            r#"emission_mode: unknown value "partial"; write one of incremental, full"#,
+        ]
+    );
+}
+
+#[test]
+fn degraded_above_unhealthy_is_refused() {
+    assert_eq!(
+        problems(r#"{"health":{"degraded_ratio":0.9}}"#),
+        ["health::degraded_ratio: 0.9 is more than unhealthy_ratio (0.5); a degraded service fails less than an unhealthy one"]
+    );
+}
+
+#[test]
+fn broken_json_says_where() {
+    assert_eq!(
+        problems("{\n\"name\":}"),
+        ["settings: not valid JSON: expected value at line 2 column 8"]
+    );
+    assert_eq!(problems("[]"), ["is a list, but a map of settings belongs here"]);
+    assert_eq!(
+        problems(r#"{"name":"a","name":"b"}"#),
+        [r#"settings: not valid JSON: key "name" stands twice in one map; remove one of them at line 1 column 18"#]
+    );
+}

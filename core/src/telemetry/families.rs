@@ -1,0 +1,253 @@
+//! Readings as points under the descriptors' labels: what both `/metrics` and OTLP are made of.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use servicemap_map::model::{
+    Connection, DurationHistogram, HealthStatus, Readings, ServiceKind, ServiceRef, ServiceType, Timestamp,
+};
+
+use super::descriptors::{self as metric, Descriptor};
+
+/// The value of a label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelValue<'a> {
+    /// Its text.
+    pub text: Cow<'a, str>,
+    /// Whether it names something that Kubernetes knows under this name.
+    pub kubernetes: bool,
+}
+
+/// The value of a point.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PointValue<'a> {
+    /// A count.
+    Count(u64),
+    /// Durations.
+    Durations(&'a DurationHistogram),
+}
+
+/// One series at one instant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point<'a> {
+    /// Values of the descriptor's labels, in its order.
+    pub labels: Vec<LabelValue<'a>>,
+    /// The value.
+    pub value: PointValue<'a>,
+    /// Since when it counts.
+    pub start: Timestamp,
+}
+
+/// A metric with its points.
+#[derive(Debug, PartialEq)]
+pub struct Family<'a> {
+    /// Which metric.
+    pub descriptor: &'static Descriptor,
+    /// Its series.
+    pub points: Vec<Point<'a>>,
+}
+
+/// All metrics of these readings, in the order of [`ALL`](super::descriptors::ALL); families without series included.
+///
+/// At most `max_edge_series` edges have series: those seen first, so that a series stays while its edge does.
+pub fn families(readings: &Readings, max_edge_series: usize) -> Vec<Family<'_>> {
+    let builder = Builder { readings, start: readings.snapshot.observer.started_at };
+    let mut families = builder.totals();
+    families.extend(builder.edges(max_edge_series));
+    families.extend(builder.own_health());
+    families
+}
+
+struct Builder<'a> {
+    readings: &'a Readings,
+    start: Timestamp,
+}
+
+impl<'a> Builder<'a> {
+    fn totals(&self) -> Vec<Family<'a>> {
+        let statistics = &self.readings.statistics;
+        let discovered = statistics
+            .services_discovered
+            .iter()
+            .map(|((namespace, service_type), n)| self.point([typed_namespace(namespace, *service_type), of_type(*service_type)], *n));
+        let removed = statistics.services_removed.iter().map(|(namespace, n)| self.point([self.namespace(namespace)], *n));
+        let tracked = statistics
+            .connections_tracked
+            .iter()
+            .map(|((source, destination), n)| self.point([self.namespace(source), self.namespace(destination)], *n));
+        let dependencies =
+            statistics.dependencies_detected.iter().map(|(cross, n)| self.point([text(if *cross { "true" } else { "false" })], *n));
+        let changes = statistics.health_changes.iter().map(|((service, from, to), n)| {
+            let namespace = service.split_once('/').map_or("", |(namespace, _)| namespace);
+            let service = LabelValue { text: service.as_str().into(), ..self.namespace(namespace) };
+            self.point([service, text(from.as_str()), text(to.as_str())], *n)
+        });
+        let kernel = self.readings.kernel.by_type().map(|(event_type, n)| self.point([text(event_type)], n));
+        let processing = self.readings.processing.iter().map(|(operation, durations)| Point {
+            labels: vec![text(operation)],
+            value: PointValue::Durations(durations),
+            start: self.start,
+        });
+        let (active, unhealthy) = self.services_by_namespace();
+        vec![
+            family(&metric::SERVICES_DISCOVERED, discovered),
+            family(&metric::SERVICES_REMOVED, removed),
+            family(&metric::SERVICES_ACTIVE, active),
+            family(&metric::CONNECTIONS_TRACKED, tracked),
+            family(&metric::DEPENDENCIES_DETECTED, dependencies),
+            family(&metric::CONNECTIONS_ACTIVE, self.active_by_protocol()),
+            family(&metric::HEALTH_CHANGES, changes),
+            family(&metric::UNHEALTHY_SERVICES, unhealthy),
+            family(&metric::K8S_API_CALLS, []),
+            family(&metric::EBPF_EVENTS, kernel),
+            family(&metric::PROCESSING_DURATION, processing),
+        ]
+    }
+
+    /// Services in the map and those of them that are unhealthy, the same namespaces in both.
+    fn services_by_namespace(&self) -> (Vec<Point<'a>>, Vec<Point<'a>>) {
+        let mut counts: BTreeMap<(&str, bool), (u64, u64)> = BTreeMap::new();
+        for service in &self.readings.snapshot.services {
+            let (active, unhealthy) =
+                counts.entry((&service.namespace, has_kubernetes_namespace(service.service_type))).or_default();
+            *active += 1;
+            *unhealthy += u64::from(service.health.status == HealthStatus::Unhealthy);
+        }
+        counts
+            .into_iter()
+            .map(|((namespace, kubernetes), (active, unhealthy))| {
+                let label = LabelValue { text: namespace.into(), kubernetes };
+                (self.point([label.clone()], active), self.point([label], unhealthy))
+            })
+            .unzip()
+    }
+
+    fn active_by_protocol(&self) -> Vec<Point<'a>> {
+        let mut counts = BTreeMap::from([("tcp", 0)]);
+        for connection in &self.readings.snapshot.connections {
+            *counts.entry(connection.edge.protocol).or_default() += u64::from(connection.totals.active > 0);
+        }
+        counts.into_iter().map(|(protocol, n)| self.point([text(protocol)], n)).collect()
+    }
+
+    fn edges(&self, max_edge_series: usize) -> Vec<Family<'a>> {
+        let connections = &self.readings.snapshot.connections;
+        let mut shown: Vec<&Connection> = connections.iter().map(AsRef::as_ref).collect();
+        shown.sort_by_key(|connection| connection.first_seen);
+        shown.truncate(max_edge_series);
+        let left_out = connections.len() - shown.len();
+
+        let one = |value: fn(&Connection) -> u64| {
+            shown.iter().map(move |connection| edge_point(connection, None, value(connection))).collect::<Vec<_>>()
+        };
+        let failed = shown.iter().flat_map(|connection| {
+            let reasons = connection.totals.failed.by_reason().into_iter().filter(|(_, n)| *n > 0);
+            reasons.map(|(reason, n)| edge_point(connection, Some(reason), n))
+        });
+        let bytes = shown.iter().flat_map(|connection| {
+            let directions = [("sent", connection.totals.bytes_sent), ("received", connection.totals.bytes_received)];
+            directions.map(|(direction, n)| edge_point(connection, Some(direction), n))
+        });
+        vec![
+            family(&metric::EDGE_OPENED, one(|connection| connection.totals.opened)),
+            family(&metric::EDGE_FAILED, failed),
+            family(&metric::EDGE_ACTIVE, one(|connection| connection.totals.active)),
+            family(&metric::EDGE_BYTES, bytes),
+            family(&metric::EDGE_RETRANSMITS, one(|connection| connection.totals.retransmits)),
+            family(&metric::EDGES_LEFT_OUT, [self.point([], left_out as u64)]),
+        ]
+    }
+
+    fn own_health(&self) -> Vec<Family<'a>> {
+        let statistics = &self.readings.statistics;
+        let gaps = statistics.gaps.iter().map(|(reason, n)| self.point([text(reason.as_str())], *n));
+        vec![
+            family(&metric::BUILD_INFO, [self.point([text(&self.readings.snapshot.observer.version)], 1)]),
+            family(&metric::GAPS, gaps),
+            family(&metric::FACTS, [self.point([], statistics.facts)]),
+            family(&metric::FACTS_REPEATED, [self.point([], statistics.facts_repeated)]),
+            family(&metric::EVENTS, [self.point([], statistics.events)]),
+        ]
+    }
+
+    fn point<const N: usize>(&self, labels: [LabelValue<'a>; N], count: u64) -> Point<'a> {
+        Point { labels: labels.into(), value: PointValue::Count(count), start: self.start }
+    }
+
+    /// A namespace of which only the name is known: this machine's name is the namespace of its Processes, Nodes and
+    /// Externals have an empty one, every other one is Kubernetes'.
+    fn namespace(&self, namespace: &'a str) -> LabelValue<'a> {
+        let kubernetes = !namespace.is_empty() && namespace != &*self.readings.snapshot.observer.host;
+        LabelValue { text: namespace.into(), kubernetes }
+    }
+}
+
+fn family<'a>(descriptor: &'static Descriptor, points: impl IntoIterator<Item = Point<'a>>) -> Family<'a> {
+    Family { descriptor, points: points.into_iter().collect() }
+}
+
+fn text(text: &str) -> LabelValue<'_> {
+    LabelValue { text: text.into(), kubernetes: false }
+}
+
+fn typed_namespace(namespace: &str, service_type: ServiceType) -> LabelValue<'_> {
+    LabelValue { text: namespace.into(), kubernetes: has_kubernetes_namespace(service_type) }
+}
+
+fn of_type<'a>(service_type: ServiceType) -> LabelValue<'a> {
+    LabelValue { text: service_type.as_str().into(), kubernetes: service_type.kind() == ServiceKind::Service }
+}
+
+const fn has_kubernetes_namespace(service_type: ServiceType) -> bool {
+    matches!(service_type.kind(), ServiceKind::Service | ServiceKind::Workload)
+}
+
+/// A point of an edge: it counts since the edge was first seen.
+fn edge_point<'a>(connection: &'a Connection, more: Option<&'a str>, count: u64) -> Point<'a> {
+    let edge = &connection.edge;
+    let mut labels = Vec::with_capacity(8);
+    for ServiceRef { namespace, name, service_type } in [&edge.source, &edge.destination] {
+        labels.extend([text(namespace), text(name), text(service_type.as_str())]);
+    }
+    labels.push(LabelValue { text: edge.port.to_string().into(), kubernetes: false });
+    labels.extend(more.map(text));
+    Point { labels, value: PointValue::Count(count), start: connection.first_seen }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::descriptors::ALL;
+    use super::super::fixtures;
+    use super::*;
+
+    #[test]
+    fn families_are_all_of_the_table_in_its_order() {
+        let readings = fixtures::readings();
+        let shown: Vec<_> = families(&readings, 10).into_iter().map(|family| family.descriptor.prometheus).collect();
+        assert_eq!(shown, ALL.map(|descriptor| descriptor.prometheus));
+    }
+
+    #[test]
+    fn each_point_has_a_value_for_each_label() {
+        let readings = fixtures::readings();
+        for family in families(&readings, 10) {
+            for point in &family.points {
+                assert_eq!(point.labels.len(), family.descriptor.labels.len(), "{}", family.descriptor.prometheus);
+            }
+        }
+    }
+
+    #[test]
+    fn edges_over_the_bound_are_left_out_newest_first_and_counted() {
+        let readings = fixtures::readings();
+        assert_eq!(readings.snapshot.connections.len(), 2);
+        let families = families(&readings, 1);
+        let of = |descriptor: &Descriptor| {
+            families.iter().find(|family| family.descriptor == descriptor).unwrap().points.clone()
+        };
+        let opened = of(&metric::EDGE_OPENED);
+        assert_eq!(opened.len(), 1);
+        assert_eq!(opened[0].start, fixtures::at(10));
+        assert_eq!(of(&metric::EDGES_LEFT_OUT)[0].value, PointValue::Count(1));
+    }
+}
