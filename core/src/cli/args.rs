@@ -12,7 +12,7 @@ Examples:
   servicemap run --config servicemap.yaml   pipelines to OTLP and Prometheus
   servicemap map --for 10s -o json          the map after ten seconds
   servicemap map -o dot | dot -Tsvg > map.svg
-  servicemap check                          what this machine allows, and how to mend what it does not
+  servicemap check                          what this machine allows
 
 Observing needs root, or the capabilities CAP_BPF and CAP_PERFMON.";
 

@@ -3,8 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use super::pipeline::{ConfigErrors, RunError};
 use crate::ObserverError;
-use crate::pipeline::{ConfigErrors, RunError};
 
 /// What can go wrong on the command line.
 #[derive(Debug, thiserror::Error)]
@@ -15,10 +15,14 @@ pub(super) enum CliError {
     Config(#[from] ConfigErrors),
     #[error(transparent)]
     Pipeline(#[from] RunError),
-    #[error("`{value}` is no log filter ({source}); use error, warn, info, debug or trace, or `target=level`")]
+    #[error(
+        "`{value}` is no log filter ({source}); use error, warn, info, debug or trace, or `target=level`"
+    )]
     LogFilter { value: String, source: tracing_subscriber::filter::ParseError },
     #[error("the connections that exist were not all read within {} s; try again when the machine is less busy", .0.as_secs())]
     NotReady(Duration),
+    #[error("the observer stopped by itself; its log says why: run again with --log-level info")]
+    Stopped,
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
     #[error("cannot draw on the terminal: {0}; `-o json` needs none")]

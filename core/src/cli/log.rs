@@ -17,10 +17,15 @@ const MAX_HELD: usize = 100;
 pub(super) fn install(filter: Option<&str>) -> Result<Logs, CliError> {
     let from_environment = std::env::var("RUST_LOG").ok().filter(|value| !value.is_empty());
     let value = filter.map(str::to_owned).or(from_environment).unwrap_or_else(|| "warn".to_owned());
-    let filter = EnvFilter::builder().parse(&value).map_err(|source| CliError::LogFilter { value, source })?;
+    let filter =
+        EnvFilter::builder().parse(&value).map_err(|source| CliError::LogFilter { value, source })?;
     let logs = Logs::default();
     // Another subscriber can only be there in an embedding program's tests; its logs then go where it wants them.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(logs.clone()).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(logs.clone())
+        .try_init();
     Ok(logs)
 }
 
@@ -73,6 +78,7 @@ impl Held {
     }
 }
 
+/// One write is one event, as `tracing_subscriber::fmt` does it.
 impl Write for &Logs {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.lock().as_mut() {
@@ -103,7 +109,7 @@ mod tests {
         let logs = Logs::default();
         logs.hold();
         for n in 0..MAX_HELD + 5 {
-            writeln!(&logs, "line {n}").unwrap();
+            (&logs).write_all(format!("line {n}\n").as_bytes()).unwrap();
         }
         let held = logs.lock().take().unwrap();
         assert_eq!((held.lines.len(), held.dropped), (MAX_HELD, 5));
@@ -115,7 +121,7 @@ mod tests {
         let logs = Logs::default();
         assert_eq!(logs.latest(), None);
         logs.hold();
-        writeln!(&logs, "first\nsecond").unwrap();
+        (&logs).write_all(b"first\nsecond\n").unwrap();
         assert_eq!(logs.latest().as_deref(), Some("second"));
     }
 

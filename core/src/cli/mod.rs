@@ -23,7 +23,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use crate::pipeline;
+#[path = "pipeline_stub.rs"]
+mod pipeline;
 use args::{Cli, Command, ConfigArgs};
 use error::CliError;
 

@@ -45,7 +45,8 @@ impl Capability {
     pub(super) fn of_stdout() -> Self {
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let terminal = io::stdout().is_terminal();
-        let redraw = terminal && std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
+        let redraw =
+            terminal && std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
         Self { terminal, redraw, colour: redraw && !is_set("NO_COLOR") }
     }
 

@@ -11,7 +11,9 @@ use super::text::visible;
 pub(crate) fn dot(snapshot: &Snapshot) -> String {
     let graph = Graph::new(snapshot);
     let mut out = String::from("digraph servicemap {\n");
-    out.push_str("  rankdir=LR;\n  node [fontname=\"sans-serif\"];\n  edge [fontname=\"sans-serif\", fontsize=10];\n");
+    out.push_str(
+        "  rankdir=LR;\n  node [fontname=\"sans-serif\"];\n  edge [fontname=\"sans-serif\", fontsize=10];\n",
+    );
     for (index, (namespace, nodes)) in graph.namespaces().into_iter().enumerate() {
         let statements = nodes.into_iter().map(node);
         if namespace.is_empty() {

@@ -37,12 +37,22 @@ impl<'a> Graph<'a> {
     pub(super) fn new(snapshot: &'a Snapshot) -> Self {
         let mut nodes = BTreeMap::new();
         for service in &snapshot.services {
-            let node = Node { index: 0, name: &service.name, service_type: service.service_type, health: service.health.status };
+            let node = Node {
+                index: 0,
+                name: &service.name,
+                service_type: service.service_type,
+                health: service.health.status,
+            };
             nodes.insert(service.id.clone(), node);
         }
         for edge in snapshot.connections.iter().map(|connection| &connection.edge) {
             for end in [&edge.source, &edge.destination] {
-                let unknown = || Node { index: 0, name: &end.name, service_type: end.service_type, health: HealthStatus::Unknown };
+                let unknown = || Node {
+                    index: 0,
+                    name: &end.name,
+                    service_type: end.service_type,
+                    health: HealthStatus::Unknown,
+                };
                 nodes.entry(end.id()).or_insert_with(unknown);
             }
         }

@@ -4,7 +4,8 @@ use servicemap_map::model::Snapshot;
 
 /// The map as JSON, ended by a newline: one line for programs, indented for people.
 pub(crate) fn json(snapshot: &Snapshot, indented: bool) -> Result<String, serde_json::Error> {
-    let mut text = if indented { serde_json::to_string_pretty(snapshot) } else { serde_json::to_string(snapshot) }?;
+    let mut text =
+        if indented { serde_json::to_string_pretty(snapshot) } else { serde_json::to_string(snapshot) }?;
     text.push('\n');
     Ok(text)
 }
@@ -39,7 +40,8 @@ mod tests {
     }
 
     fn faults(schema: &Value, document: &Value) -> Vec<String> {
-        let validator = jsonschema::draft202012::options().should_validate_formats(true).build(schema).unwrap();
+        let validator =
+            jsonschema::draft202012::options().should_validate_formats(true).build(schema).unwrap();
         validator.iter_errors(document).map(|error| format!("{}: {error}", error.instance_path)).collect()
     }
 

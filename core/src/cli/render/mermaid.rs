@@ -7,12 +7,12 @@ use servicemap_map::model::{ServiceType, Snapshot};
 use super::graph::{Graph, Node, edge_lines};
 use super::text::visible;
 
-const CLASSES: &str = "\
-  classDef healthy stroke:#2e7d32
-  classDef degraded stroke:#ef6c00,stroke-width:2px,stroke-dasharray:5
-  classDef unhealthy stroke:#c62828,stroke-width:4px
-  classDef unknown stroke:#616161
-";
+const CLASSES: [&str; 4] = [
+    "classDef healthy stroke:#2e7d32",
+    "classDef degraded stroke:#ef6c00,stroke-width:2px,stroke-dasharray:5",
+    "classDef unhealthy stroke:#c62828,stroke-width:4px",
+    "classDef unknown stroke:#616161",
+];
 
 /// The map as a flowchart (<https://mermaid.js.org/syntax/flowchart.html>).
 pub(crate) fn mermaid(snapshot: &Snapshot) -> String {
@@ -32,7 +32,9 @@ pub(crate) fn mermaid(snapshot: &Snapshot) -> String {
         let arrow = if connection.totals.opened > 0 { "-->" } else { "-.->" };
         line(&mut out, 1, &format!("n{source} {arrow}|{}| n{destination}", label(edge_lines(connection))));
     }
-    out.push_str(CLASSES);
+    for class in CLASSES {
+        line(&mut out, 1, class);
+    }
     out
 }
 
@@ -55,7 +57,8 @@ fn label(lines: impl IntoIterator<Item = String>) -> String {
     let escape = |line: String| {
         line.chars().fold(String::new(), |mut out, character| {
             let plain = character.is_alphanumeric() || " -./:@,+".contains(character);
-            let _ = if plain { write!(out, "{character}") } else { write!(out, "#{};", u32::from(character)) };
+            let _ =
+                if plain { write!(out, "{character}") } else { write!(out, "#{};", u32::from(character)) };
             out
         })
     };
@@ -89,6 +92,7 @@ mod tests {
 
     #[test]
     fn an_empty_map_is_a_flowchart() {
-        assert_eq!(mermaid(&sample::empty()), format!("flowchart LR\n{CLASSES}"));
+        let lines: Vec<_> = CLASSES.iter().map(|class| format!("  {class}\n")).collect();
+        assert_eq!(mermaid(&sample::empty()), format!("flowchart LR\n{}", lines.concat()));
     }
 }

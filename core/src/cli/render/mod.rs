@@ -8,14 +8,14 @@ mod graph;
 mod json;
 mod mermaid;
 #[cfg(test)]
-mod sample;
+pub(super) mod sample;
 mod table;
 mod text;
 
 pub(super) use dot::dot;
 pub(super) use json::json;
 pub(super) use mermaid::mermaid;
-pub(super) use table::{Style, Table, table};
+pub(super) use table::{Style, table};
 pub(super) use text::{clip, visible};
 
 #[cfg(doc)]

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use servicemap_map::model::{
-    Connection, ConnectionRef, Endpoint, Failures, FlowTotals, Gap, GapReason, Health, HealthReason, HealthStatus,
-    ObserverInfo, Provenance, RunId, Service, ServiceRef, ServiceType, Side, Snapshot, SnapshotTopology, SnapshotTotals,
-    SocketExample, Timestamp,
+    Connection, ConnectionRef, Endpoint, Failures, FlowTotals, Gap, GapReason, Health, HealthReason,
+    HealthStatus, ObserverInfo, Provenance, RunId, Service, ServiceRef, ServiceType, Side, Snapshot,
+    SnapshotTopology, SnapshotTotals, SocketExample, Timestamp,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -36,9 +36,20 @@ fn service(reference: &ServiceRef, status: HealthStatus) -> Arc<Service> {
     })
 }
 
-fn edge(source: &ServiceRef, destination: &ServiceRef, port: u16, totals: FlowTotals, last_seen: u64) -> Arc<Connection> {
+fn edge(
+    source: &ServiceRef,
+    destination: &ServiceRef,
+    port: u16,
+    totals: FlowTotals,
+    last_seen: u64,
+) -> Arc<Connection> {
     Arc::new(Connection {
-        edge: ConnectionRef { source: source.clone(), destination: destination.clone(), protocol: "tcp", port },
+        edge: ConnectionRef {
+            source: source.clone(),
+            destination: destination.clone(),
+            protocol: "tcp",
+            port,
+        },
         totals,
         first_seen: at(0),
         last_seen: at(last_seen),
@@ -89,12 +100,12 @@ fn snapshot(host: &str, services: Vec<Arc<Service>>, connections: Vec<Arc<Connec
 }
 
 /// A machine that has seen nothing yet.
-pub(super) fn empty() -> Snapshot {
+pub(crate) fn empty() -> Snapshot {
     snapshot("shop-1", Vec::new(), Vec::new())
 }
 
 /// A machine with a small shop: all healths, an external peer by IPv6, a name too long for a narrow table.
-pub(super) fn shop() -> Snapshot {
+pub(crate) fn shop() -> Snapshot {
     let [nginx, api, cache, mail] =
         ["nginx.service", "api.service", "cache.service", "notification-dispatcher-with-a-long-name.service"]
             .map(|name| named("shop-1", name, ServiceType::Process));
@@ -134,7 +145,7 @@ pub(super) fn shop() -> Snapshot {
 }
 
 /// Names that mean harm, an edge to a service that the list does not have, a cycle, and losses.
-pub(super) fn odd() -> Snapshot {
+pub(crate) fn odd() -> Snapshot {
     let process = |name: &str| named("evil \"host\"", name, ServiceType::Process);
     let quotes = process("a\"b\\");
     let escape = process("\u{1b}]0;owned\u{7}\u{1b}[2J");
@@ -153,8 +164,11 @@ pub(super) fn odd() -> Snapshot {
         edge(&quotes, &quotes, 9, totals, 60),
     ];
     let services = [&quotes, &escape, &lines, &markup, &wide, &empty];
-    let mut snapshot =
-        snapshot("evil \"host\"", services.map(|name| service(name, HealthStatus::Healthy)).to_vec(), connections);
+    let mut snapshot = snapshot(
+        "evil \"host\"",
+        services.map(|name| service(name, HealthStatus::Healthy)).to_vec(),
+        connections,
+    );
     snapshot.topology.cycles = vec![vec![quotes.id().to_string(), escape.id().to_string()]];
     snapshot.topology.orphans = vec![lines.id().to_string()];
     let gap = |reason, count, healed| Gap { reason, count, healed, at: at(30) };

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use servicemap_map::model::{Connection, Failures, Gap, HealthStatus, ServiceId, ServiceRef, ServiceType, Snapshot};
+use servicemap_map::model::{
+    Connection, Failures, Gap, HealthStatus, ServiceId, ServiceRef, ServiceType, Snapshot,
+};
 
 use super::text::{bytes, clip, columns, counted, round_trip, shorten, span, visible};
 
@@ -46,15 +48,17 @@ impl Table {
 
 /// The map as a table.
 pub(crate) fn table(snapshot: &Snapshot, style: Style) -> Table {
-    let health: BTreeMap<_, _> = snapshot.services.iter().map(|service| (&service.id, service.health.status)).collect();
+    let health: BTreeMap<_, _> =
+        snapshot.services.iter().map(|service| (&service.id, service.health.status)).collect();
     let mut connections: Vec<_> = snapshot.connections.iter().collect();
     connections.sort_by(|a, b| a.edge.cmp(&b.edge));
-    let lines: Vec<Line> = connections.into_iter().map(|connection| Line::new(snapshot, connection)).collect();
+    let lines: Vec<Line> =
+        connections.into_iter().map(|connection| Line::new(snapshot, connection)).collect();
     let layout = Layout::new(&lines, style.width);
     let rows = lines.iter().map(|line| layout.row(line, paint_of(line, &health), style));
     Table {
         heading: heading(snapshot, style),
-        titles: emphasise(&layout.titles(), BOLD, style.colour),
+        titles: emphasise(&fit(&layout.titles(), style), BOLD, style.colour),
         rows: rows.collect(),
     }
 }
@@ -74,11 +78,19 @@ const COLUMNS: [Column; 8] = [
     Column { title: "PORT", until: 4, figure: |connection, _| connection.edge.port.to_string() },
     Column { title: "OPENED", until: 4, figure: |connection, _| connection.totals.opened.to_string() },
     Column { title: "ACTIVE", until: 4, figure: |connection, _| connection.totals.active.to_string() },
-    Column { title: "FAILED", until: 4, figure: |connection, _| connection.totals.failed.total().to_string() },
+    Column {
+        title: "FAILED",
+        until: 4,
+        figure: |connection, _| connection.totals.failed.total().to_string(),
+    },
     Column { title: "SENT", until: 3, figure: |connection, _| bytes(connection.totals.bytes_sent) },
     Column { title: "RECEIVED", until: 3, figure: |connection, _| bytes(connection.totals.bytes_received) },
     Column { title: "RTT", until: 2, figure: |connection, _| round_trip(connection.totals.rtt_us) },
-    Column { title: "LAST SEEN", until: 1, figure: |connection, snapshot| span(snapshot.at.since(connection.last_seen)) },
+    Column {
+        title: "LAST SEEN",
+        until: 1,
+        figure: |connection, snapshot| span(snapshot.at.since(connection.last_seen)),
+    },
 ];
 
 /// One connection as text.
@@ -104,7 +116,11 @@ impl<'a> Line<'a> {
 
     /// What stands in column `index` at `level`.
     fn figure(&self, index: usize, level: u8) -> &str {
-        if index == FAILED && level == 0 { &self.failed } else { self.figures.get(index).map_or("", String::as_str) }
+        if index == FAILED && level == 0 {
+            &self.failed
+        } else {
+            self.figures.get(index).map_or("", String::as_str)
+        }
     }
 }
 
@@ -144,7 +160,9 @@ impl Layout {
     const LEVELS: std::ops::RangeInclusive<u8> = 0..=4;
 
     fn new(lines: &[Line], width: Option<usize>) -> Self {
-        let widest = |title: &str, cell: &dyn Fn(&Line) -> usize| lines.iter().map(cell).max().unwrap_or(0).max(columns(title));
+        let widest = |title: &str, cell: &dyn Fn(&Line) -> usize| {
+            lines.iter().map(cell).max().unwrap_or(0).max(columns(title))
+        };
         let source = widest("SOURCE", &|line| columns(&line.source));
         let destination = widest("DESTINATION", &|line| columns(&line.destination));
         let gap = if width.is_some_and(|width| width < ROOMY) { 1 } else { 2 };
@@ -168,7 +186,9 @@ impl Layout {
     /// Index, column and width of each column of figures that is shown.
     fn shown(&self) -> impl Iterator<Item = (usize, &'static Column, usize)> {
         let columns = COLUMNS.iter().zip(self.figures).enumerate();
-        columns.filter(|(_, (column, _))| self.level <= column.until).map(|(index, (column, width))| (index, column, width))
+        columns
+            .filter(|(_, (column, _))| self.level <= column.until)
+            .map(|(index, (column, width))| (index, column, width))
     }
 
     fn titles(&self) -> String {
@@ -178,16 +198,22 @@ impl Layout {
     }
 
     fn row(&self, line: &Line, paint: Option<&str>, style: Style) -> String {
-        let mut text = self.names(&shorten(&line.source, self.source), &shorten(&line.destination, self.destination));
-        self.shown().for_each(|(index, _, width)| self.append(&mut text, line.figure(index, self.level), width));
-        let text = style.width.map_or(text.clone(), |width| clip(&text, width));
-        paint.map_or(text.clone(), |paint| emphasise(&text, paint, style.colour))
+        let mut text =
+            self.names(&shorten(&line.source, self.source), &shorten(&line.destination, self.destination));
+        self.shown()
+            .for_each(|(index, _, width)| self.append(&mut text, line.figure(index, self.level), width));
+        let text = fit(&text, style);
+        paint.map_or_else(|| text.clone(), |paint| emphasise(&text, paint, style.colour))
     }
 
     fn names(&self, source: &str, destination: &str) -> String {
         let pad = |text: &str, width: usize| " ".repeat(width.saturating_sub(columns(text)));
         let gap = " ".repeat(self.gap);
-        format!("{source}{}{gap}{destination}{}", pad(source, self.source), pad(destination, self.destination))
+        format!(
+            "{source}{}{gap}{destination}{}",
+            pad(source, self.source),
+            pad(destination, self.destination)
+        )
     }
 
     fn append(&self, line: &mut String, figure: &str, width: usize) {
@@ -219,6 +245,11 @@ fn paint_of(line: &Line, health: &BTreeMap<&ServiceId, HealthStatus>) -> Option<
     }
 }
 
+/// The last resort where even names of no width do not make a line short enough.
+fn fit(line: &str, style: Style) -> String {
+    style.width.map_or_else(|| line.to_owned(), |width| clip(line, width))
+}
+
 fn emphasise(text: &str, paint: &str, colour: bool) -> String {
     if colour { format!("{paint}{text}{PLAIN}") } else { text.to_owned() }
 }
@@ -237,14 +268,13 @@ fn heading(snapshot: &Snapshot, style: Style) -> Vec<String> {
             parts.push(format!("{count} {}", status.as_str()));
         }
     }
-    parts.push(format!("observed for {}", span(snapshot.at.since(snapshot.observer.started_at))));
     if snapshot.gaps.is_empty() {
         parts.push("nothing lost".to_owned());
     }
-    let fit = |line: String| style.width.map_or(line.clone(), |width| clip(&line, width));
-    let mut lines = vec![fit(parts.join(" · "))];
+    parts.push(format!("observed for {}", span(snapshot.at.since(snapshot.observer.started_at))));
+    let mut lines = vec![fit(&parts.join(" · "), style)];
     if !snapshot.gaps.is_empty() {
-        lines.push(emphasise(&fit(lost(&snapshot.gaps)), YELLOW, style.colour));
+        lines.push(emphasise(&fit(&lost(&snapshot.gaps), style), YELLOW, style.colour));
     }
     lines
 }
