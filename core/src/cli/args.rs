@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,7 +72,7 @@ pub(super) enum Command {
 #[command(after_help = RUN_EXAMPLES)]
 pub(super) struct RunArgs {
     /// Pipeline file in the OpenTelemetry Collector's form; may be repeated, later files win
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) config: Vec<PathBuf>,
     /// Set one value of the configuration, such as `receivers.servicemap.drain_interval=500ms`; may be repeated
     #[arg(long, value_name = "KEY=VALUE", requires = "config")]
@@ -119,7 +119,7 @@ pub(super) enum MapOutput {
 #[derive(Debug, Args)]
 pub(super) struct ConfigArgs {
     /// Pipeline file in the OpenTelemetry Collector's form; may be repeated, later files win
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub(super) config: Vec<PathBuf>,
     /// Set one value of the configuration, such as `receivers.servicemap.drain_interval=500ms`; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]

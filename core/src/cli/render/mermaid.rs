@@ -54,15 +54,22 @@ fn node(node: &Node) -> String {
 /// Lines as a quoted label. Everything that Mermaid, its Markdown or HTML could take for syntax becomes an entity
 /// (`#34;`), so that nothing but the text is left.
 fn label(lines: impl IntoIterator<Item = String>) -> String {
-    let escape = |line: String| {
-        line.chars().fold(String::new(), |mut out, character| {
-            let plain = character.is_alphanumeric() || " -./:@,+".contains(character);
-            let _ =
-                if plain { write!(out, "{character}") } else { write!(out, "#{};", u32::from(character)) };
-            out
-        })
-    };
-    format!("\"{}\"", lines.into_iter().map(escape).collect::<Vec<_>>().join("<br/>"))
+    format!("\"{}\"", lines.into_iter().map(|line| escape(&line)).collect::<Vec<_>>().join("<br/>"))
+}
+
+fn escape(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut characters = line.chars().peekable();
+    while let Some(character) = characters.next() {
+        let plain = match character {
+            ' ' | '/' | ':' | '@' | ',' => true,
+            // Before a space they would begin a list: `1. x`, `- x`.
+            '.' | '-' => characters.peek() != Some(&' '),
+            other => other.is_alphanumeric(),
+        };
+        let _ = if plain { write!(out, "{character}") } else { write!(out, "#{};", u32::from(character)) };
+    }
+    out
 }
 
 #[cfg(test)]
@@ -88,6 +95,13 @@ mod tests {
             assert!(!text.contains(['<', '>', '`', '|', '[', ']', '&', '\\', '\n']), "{label}");
         }
         assert_eq!(odd.matches('"').count() % 2, 0);
+    }
+
+    #[test]
+    fn a_name_that_looks_like_a_list_is_none() {
+        assert_eq!(escape("1. x"), "1#46; x");
+        assert_eq!(escape("- x"), "#45; x");
+        assert_eq!(escape("a.b-c"), "a.b-c");
     }
 
     #[test]

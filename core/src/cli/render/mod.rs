@@ -6,6 +6,7 @@
 mod dot;
 mod graph;
 mod json;
+mod layout;
 mod mermaid;
 #[cfg(test)]
 pub(super) mod sample;
