@@ -1,1 +1,79 @@
-//! The command line.
+//! The command line: parse what was asked, do it with an [`Observer`](crate::Observer) or a pipeline, say what went
+//! wrong in one sentence.
+//!
+//! Standard output carries only what was asked for (a table, a map, events); everything said about it goes to standard
+//! error. Exit status 0 is success and an ordered stop, 1 is a failure that was told, 2 a command line that is wrong.
+
+mod args;
+mod check;
+mod error;
+mod live;
+mod log;
+mod map;
+mod output;
+mod render;
+mod run;
+mod screen;
+mod signals;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+#[path = "pipeline_stub.rs"]
+mod pipeline;
+use args::{Cli, Command, ConfigArgs};
+use error::CliError;
+
+/// Runs the command line `args` (program name first) to its end and returns the process's exit status.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed pipe must not turn `--help | head` into a failure.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "servicemap: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
+    let Cli { log_level, command } = cli;
+    let logs = log::install(log_level.as_deref())?;
+    match command {
+        Command::Run(args) => run::run(&args, &logs),
+        Command::Map(args) => map::run(&args),
+        Command::Check => check::run(),
+        Command::Validate(ConfigArgs { config, set }) => validate(&config, &set),
+        Command::PrintConfig(ConfigArgs { config, set }) => print_config(&config, &set),
+        Command::Components => output::print(&pipeline::components().to_string()),
+        Command::Completion { shell } => completion(shell),
+    }
+}
+
+fn validate(paths: &[PathBuf], sets: &[String]) -> Result<ExitCode, CliError> {
+    pipeline::load(paths, sets)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_config(paths: &[PathBuf], sets: &[String]) -> Result<ExitCode, CliError> {
+    output::print(&pipeline::load(paths, sets)?.to_string())
+}
+
+fn completion(shell: clap_complete::Shell) -> Result<ExitCode, CliError> {
+    // Into memory first: the generator panics when its writer fails.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "servicemap", &mut script);
+    output::write(&script)
+}

@@ -1,0 +1,186 @@
+//! What can be asked for on the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+const EXAMPLES: &str = "\
+Examples:
+  servicemap run                            live table of this machine's connections
+  servicemap run | jq .subject              the same as events, one JSON object a line
+  servicemap run --config servicemap.yaml   pipelines to OTLP and Prometheus
+  servicemap map --for 10s -o json          the map after ten seconds
+  servicemap map -o dot | dot -Tsvg > map.svg
+  servicemap check                          what this machine allows
+
+Observing needs root, or the capabilities CAP_BPF and CAP_PERFMON.";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  servicemap run
+  servicemap run -o json > events.jsonl
+  servicemap run --config base.yaml --config site.yaml --set receivers.servicemap.drain_interval=500ms";
+
+const MAP_EXAMPLES: &str = "\
+Examples:
+  servicemap map
+  servicemap map --for 1m -o json > map.json
+  servicemap map -o dot | dot -Tsvg > map.svg
+  servicemap map -o mermaid";
+
+const COMPLETION_EXAMPLES: &str = "\
+Examples:
+  servicemap completion bash > /etc/bash_completion.d/servicemap
+  servicemap completion zsh > \"${fpath[1]}/_servicemap\"";
+
+/// Who talks to whom on this machine: TCP connections, counted in the kernel.
+#[derive(Debug, Parser)]
+#[command(name = "servicemap", version, after_help = EXAMPLES, propagate_version = true)]
+pub(super) struct Cli {
+    /// What to log to standard error: error, warn, info, debug, trace, or a filter such as `servicemap=debug`
+    /// [default: $RUST_LOG, else warn]
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub(super) log_level: Option<String>,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Observe until stopped: a live table on a terminal, else events as JSON lines; or the pipelines of a file
+    Run(RunArgs),
+    /// Observe for a while, print the map once, exit
+    Map(MapArgs),
+    /// Say what this machine and these capabilities allow, and how to mend what is missing
+    Check,
+    /// Check pipeline files without running them
+    Validate(ConfigArgs),
+    /// List the receivers and exporters that pipeline files can name
+    Components,
+    /// Print the configuration as it is after merging and substitution
+    PrintConfig(ConfigArgs),
+    /// Print a completion script
+    #[command(after_help = COMPLETION_EXAMPLES)]
+    Completion {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = RUN_EXAMPLES)]
+pub(super) struct RunArgs {
+    /// Pipeline file in the OpenTelemetry Collector's form; may be repeated, later files win
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) config: Vec<PathBuf>,
+    /// Set one value of the configuration, such as `receivers.servicemap.drain_interval=500ms`; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", requires = "config")]
+    pub(super) set: Vec<String>,
+    /// Form of the output [default: table on a terminal, else json]
+    #[arg(short, long, value_enum, conflicts_with = "config")]
+    pub(super) output: Option<RunOutput>,
+}
+
+/// Forms of what `run` shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum RunOutput {
+    /// The connections, redrawn each second
+    Table,
+    /// Events, one JSON object a line
+    Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = MAP_EXAMPLES)]
+pub(super) struct MapArgs {
+    /// Observe this long once the connections that exist are known, such as 500ms, 5s or 2m [default: one drain of the
+    /// kernel's counters]
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub(super) observe_for: Option<Duration>,
+    /// Form of the map
+    #[arg(short, long, value_enum, default_value_t = MapOutput::Table)]
+    pub(super) output: MapOutput,
+}
+
+/// Forms of a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum MapOutput {
+    /// Connections for people
+    Table,
+    /// The whole map, as docs/map.md describes it
+    Json,
+    /// A graph for Graphviz
+    Dot,
+    /// A graph for Mermaid
+    Mermaid,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConfigArgs {
+    /// Pipeline file in the OpenTelemetry Collector's form; may be repeated, later files win
+    #[arg(long, value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    pub(super) config: Vec<PathBuf>,
+    /// Set one value of the configuration, such as `receivers.servicemap.drain_interval=500ms`; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+}
+
+/// A duration with its unit: `500ms`, `5s`, `1m30s`.
+fn duration(text: &str) -> Result<Duration, String> {
+    text.parse::<jiff::SignedDuration>()
+        .ok()
+        .and_then(|duration| Duration::try_from(duration).ok())
+        .ok_or_else(|| "write a duration with its unit, such as 500ms, 5s or 1m30s".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, clap::Error> {
+        Cli::try_parse_from(line.split(' ')).map(|cli| cli.command)
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_duration_has_a_unit() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
+        for wrong in ["5", "", "-5s", "5 parsecs"] {
+            assert!(duration(wrong).is_err(), "{wrong:?} was taken");
+        }
+    }
+
+    #[test]
+    fn map_takes_its_form_and_its_time() {
+        let Ok(Command::Map(args)) = parse("servicemap map --for 5s -o mermaid") else { panic!("not a map") };
+        assert_eq!((args.observe_for, args.output), (Some(Duration::from_secs(5)), MapOutput::Mermaid));
+    }
+
+    #[test]
+    fn config_files_repeat_and_values_are_set_on_them() {
+        let Ok(Command::Run(args)) = parse("servicemap run --config a --config b --set x.y=1") else {
+            panic!("not a run")
+        };
+        assert_eq!(args.config, [PathBuf::from("a"), PathBuf::from("b")]);
+        assert_eq!(args.set, ["x.y=1"]);
+    }
+
+    #[test]
+    fn a_form_is_refused_where_pipelines_run() {
+        assert!(parse("servicemap run --config a -o json").is_err());
+    }
+
+    #[test]
+    fn a_value_is_refused_without_a_file_to_set_it_in() {
+        assert!(parse("servicemap run --set x.y=1").is_err());
+        assert!(parse("servicemap validate --set x.y=1").is_err());
+    }
+}

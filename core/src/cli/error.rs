@@ -1,0 +1,41 @@
+//! What can go wrong on the command line, each in one sentence with its mend.
+
+use std::io;
+use std::time::Duration;
+
+use super::pipeline::{ConfigErrors, RunError};
+use crate::ObserverError;
+
+/// What can go wrong on the command line.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    #[error(transparent)]
+    Observer(#[from] ObserverError),
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    #[error(transparent)]
+    Pipeline(#[from] RunError),
+    #[error(
+        "`{value}` is no log filter ({source}); use error, warn, info, debug or trace, or `target=level`"
+    )]
+    LogFilter { value: String, source: tracing_subscriber::filter::ParseError },
+    #[error("the connections that exist were not all read within {} s; try again when the machine is less busy", .0.as_secs())]
+    NotReady(Duration),
+    #[error("the observer stopped by itself; its log says why: run again with --log-level info")]
+    Stopped,
+    #[error("cannot write to standard output: {0}")]
+    Output(io::Error),
+    #[error("cannot draw on the terminal: {0}; `-o json` needs none")]
+    Terminal(io::Error),
+    #[error("cannot start threads for signals and I/O: {0}; raise the limit on processes (ulimit -u)")]
+    Runtime(io::Error),
+    #[error("cannot write JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+impl CliError {
+    /// Whether the reader of standard output went away: the end that `| head` means, no failure.
+    pub(super) fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}

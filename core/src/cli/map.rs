@@ -1,0 +1,93 @@
+//! `servicemap map`: observe for a while, print the map once, exit.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use servicemap_map::model::Snapshot;
+
+use super::args::{MapArgs, MapOutput};
+use super::error::CliError;
+use super::output::{self, Capability};
+use super::render::{self, Style};
+use super::signals::Signals;
+use crate::{Observer, Settings};
+
+/// The connections that exist are read within this time, also on a machine with 100,000 of them.
+pub(super) const READY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The observer's end takes one last drain.
+pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a wait for the observer looks for a signal.
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
+
+pub(super) fn run(args: &MapArgs) -> Result<ExitCode, CliError> {
+    let settings = Settings::default();
+    let observe_for = args.observe_for.unwrap_or(settings.drain_interval);
+    let observer = Observer::new(settings);
+    observer.start()?;
+    let signals = Signals::install(1, || {})?;
+    let progress = Progress::begin(observe_for);
+    if wait_ready(&observer, &signals)? {
+        signals.wait(observe_for);
+    } else {
+        tracing::warn!("stopped before all connections that exist were read: the map is not complete");
+    }
+    observer.shutdown(STOP_TIMEOUT)?;
+    drop(progress);
+    output::print(&text(&observer.snapshot(), args.output, Capability::of_stdout())?)
+}
+
+/// Waits until the connections that exist are in the map; false when a signal came before.
+fn wait_ready(observer: &Observer, signals: &Signals) -> Result<bool, CliError> {
+    let until = Instant::now() + READY_TIMEOUT;
+    while !observer.wait_ready(SIGNAL_INTERVAL) {
+        if signals.stopped() {
+            return Ok(false);
+        }
+        if !observer.is_running() {
+            return Err(CliError::Stopped);
+        }
+        if Instant::now() >= until {
+            return Err(CliError::NotReady(READY_TIMEOUT));
+        }
+    }
+    Ok(true)
+}
+
+fn text(snapshot: &Snapshot, form: MapOutput, stdout: Capability) -> Result<String, CliError> {
+    Ok(match form {
+        MapOutput::Table => {
+            let width = stdout.size().map(|(columns, _)| columns);
+            render::table(snapshot, Style { width, colour: stdout.colour }).to_text()
+        }
+        MapOutput::Json => render::json(snapshot, stdout.terminal)?,
+        MapOutput::Dot => render::dot(snapshot),
+        MapOutput::Mermaid => render::mermaid(snapshot),
+    })
+}
+
+/// A line on standard error that says what takes so long, where a person can read it; gone when this is dropped.
+struct Progress {
+    shown: bool,
+}
+
+impl Progress {
+    fn begin(observe_for: Duration) -> Self {
+        let mut stderr = std::io::stderr();
+        let shown = stderr.is_terminal();
+        if shown {
+            let _ = write!(stderr, "observing this machine for {observe_for:?}; Ctrl-C prints the map now");
+            let _ = stderr.flush();
+        }
+        Self { shown }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown {
+            // Carriage return, then erase the line (ECMA-48 EL).
+            let _ = write!(std::io::stderr(), "\r\u{1b}[2K");
+        }
+    }
+}
