@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use servicemap_map::model::{ObserverInfo, Readings, Snapshot};
 
-use crate::capture::{Capture, CaptureError};
+use crate::capture::{Capture, CaptureError, CaptureSettings};
 use crate::settings::Settings;
 use shared::Shared;
 
@@ -68,7 +68,8 @@ impl Observer {
         if !matches!(*thread, Thread::New) {
             return Err(ObserverError::AlreadyStarted(self.settings.name.clone()));
         }
-        let capture = self.settings.enable_ebpf.then(|| Capture::start(&self.settings.capture)).transpose()?;
+        let options = CaptureSettings { hook: self.settings.capture_hook, ..CaptureSettings::default() };
+        let capture = self.settings.enable_ebpf.then(|| Capture::start(&options)).transpose()?;
         let worker = worker::Worker::new(&self.settings, capture, self.shared.clone());
         let spawned = std::thread::Builder::new().name("servicemap-map".to_owned()).spawn(move || worker.run());
         *thread = Thread::Running(spawned.map_err(ObserverError::Thread)?);

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use servicemap_map::MapSettings;
 
+use crate::capture::HookChoice;
+
 pub use host::machine_name;
 
 use reader::{Problem, Section};
@@ -22,18 +24,6 @@ use tree::Node;
 const DEFAULT_NAME: &str = "servicemap";
 /// Edges that get metric series of their own: eight series each, so 16,000 series, which one Prometheus takes easily.
 pub const DEFAULT_MAX_EDGE_SERIES: usize = 2_000;
-
-/// Which kernel hook sees changes of TCP states.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CaptureHook {
-    /// The typed tracepoint where the kernel has it, else the raw one.
-    #[default]
-    Auto,
-    /// Only `tp_btf/inet_sock_set_state`.
-    TpBtf,
-    /// Only `raw_tp/inet_sock_set_state`.
-    RawTp,
-}
 
 /// What an observer is to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +39,7 @@ pub struct Settings {
     /// Count connections in the kernel (true).
     pub enable_ebpf: bool,
     /// Which kernel hook to use.
-    pub capture_hook: CaptureHook,
+    pub capture_hook: HookChoice,
     /// Time between two drains of the kernel's counters (1 s); a new flow is fetched within 100 ms.
     pub drain_interval: Duration,
     /// Time between two exports of metrics (10 s).
@@ -69,7 +59,7 @@ impl Default for Settings {
             kube_config: None,
             watch_namespaces: Vec::new(),
             enable_ebpf: true,
-            capture_hook: CaptureHook::Auto,
+            capture_hook: HookChoice::Auto,
             drain_interval: Duration::from_secs(1),
             collection_interval: Duration::from_secs(10),
             max_edge_series: DEFAULT_MAX_EDGE_SERIES,

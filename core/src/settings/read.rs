@@ -6,7 +6,7 @@ use std::time::Duration;
 use servicemap_map::{EmissionMode, HealthSettings, MapSettings};
 
 use super::reader::Section;
-use super::{CaptureHook, Settings};
+use super::{HookChoice, Settings};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -50,7 +50,7 @@ pub(super) fn settings(section: &mut Section<'_>) -> Settings {
         watch_namespaces: section.texts("watch_namespaces").unwrap_or_default(),
         enable_ebpf: section.flag("enable_ebpf").unwrap_or(default.enable_ebpf),
         capture_hook: section
-            .choice("capture_hook", &[("auto", CaptureHook::Auto), ("tp_btf", CaptureHook::TpBtf), ("raw_tp", CaptureHook::RawTp)])
+            .choice("capture_hook", &[("auto", HookChoice::Auto), ("tp_btf", HookChoice::TpBtf), ("raw_tp", HookChoice::RawTp)])
             .unwrap_or_default(),
         drain_interval: section.duration("drain_interval", DRAIN).unwrap_or(default.drain_interval),
         collection_interval: section.duration("collection_interval", INTERVAL).unwrap_or(default.collection_interval),

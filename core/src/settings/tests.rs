@@ -41,7 +41,7 @@ fn every_name_is_read() {
         kube_config: Some("/k".to_owned()),
         watch_namespaces: vec!["a".to_owned(), "b".to_owned()],
         enable_ebpf: false,
-        capture_hook: CaptureHook::RawTp,
+        capture_hook: HookChoice::RawTp,
         drain_interval: Duration::from_millis(200),
         collection_interval: s(19),
         max_edge_series: 20,

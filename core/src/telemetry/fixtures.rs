@@ -124,6 +124,7 @@ pub(crate) fn readings() -> Readings {
             gaps: BTreeMap::from([(GapReason::FlowMapFull, 11)]),
             facts: 12,
             facts_repeated: 13,
+            closes_without_open: 15,
             events: 14,
         },
         kernel: KernelEvents { connect: 21, accept: 22, close: 23, fail: 24, listen: 25, lost: 26 },
