@@ -26,6 +26,7 @@ globals! {
     SOCK_ERR = 0;
     SOCK_UID = 0;
     SOCK_CGROUP = 0;
+    SOCK_SOCKET = 0;
     NET_INUM = 0;
     CGROUP_KN = 0;
     CGROUP_ROOT = 0;
@@ -40,8 +41,10 @@ globals! {
     TASK_LEADER = 0;
     TASK_COMM = 0;
     SOCKET_SK = 0;
-    /// `ABSENT` where the kernel cannot cast to an MPTCP socket.
+    /// `ABSENT` where the kernel has no MPTCP.
     MPTCP_FIRST = 0;
+    /// `ABSENT` where the kernel has no MPTCP: what else uses it is of no interest.
+    TCP_ULP = 0;
 
     /// Count only this network namespace; 0: all.
     FILTER_NETNS = 0;

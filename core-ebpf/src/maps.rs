@@ -15,7 +15,7 @@ pub(crate) static FLOWS_B: HashMap<FlowKey, FlowValue> = HashMap::with_max_entri
 /// Who listens where.
 #[map]
 pub(crate) static LISTENERS: HashMap<ListenerKey, Listener> = HashMap::with_max_entries(8_192, 0);
-/// Socket state by the socket's address, for the hook that has no socket storage; user space shrinks it otherwise.
+/// Socket state by the socket's address: of MPTCP subflows, and of all sockets with the hook that has no socket storage.
 #[map]
 pub(crate) static SOCKETS: HashMap<u64, SocketState> = HashMap::with_max_entries(1, 0);
 /// Socket state in the socket itself.

@@ -2,11 +2,11 @@
 //! every network namespace without CAP_SYS_ADMIN. A socket that has a state is counted already.
 use core::{ffi::c_void, ptr};
 
-use aya_ebpf::helpers::generated::{bpf_skc_to_mptcp_sock, bpf_sock_from_file};
+use aya_ebpf::helpers::generated::bpf_sock_from_file;
 use servicemap_ebpf_layout::*;
 
 use crate::{
-    access::{Access, Kernel, Typed},
+    access::{Access, Copied, Kernel, Typed},
     atomic::{add32, replace32},
     counters::{control, count},
     flow::{self, Fold},
@@ -14,7 +14,7 @@ use crate::{
     listen,
     socket::{self, AF_INET, AF_INET6, IPPROTO_MPTCP},
     state::{self, CLOSE_WAIT, ESTABLISHED, LISTEN, SYN_SENT},
-    store::Store,
+    store::{InMap, Store},
 };
 
 #[repr(C)]
@@ -50,49 +50,45 @@ pub(crate) unsafe fn visit<S: Store>(context: *mut c_void) {
             return;
         }
         if Typed::read::<u16>(sk, SOCK_PROTOCOL.load()) != IPPROTO_MPTCP {
-            take_up::<S>(sk, task);
+            take_up::<Typed, S>(sk, task);
             return;
         }
         if MPTCP_FIRST.load() == ABSENT {
             return;
         }
-        // An MPTCP descriptor stands for its first subflow.
-        let mptcp = bpf_skc_to_mptcp_sock(sk as *mut _) as Kernel;
-        if mptcp.is_null() {
-            return;
-        }
-        let first = ptr::read_volatile(mptcp.add(MPTCP_FIRST.load() as usize).cast::<Kernel>());
+        // An MPTCP descriptor stands for its first subflow; no typed pointer leads there.
+        let first = Copied::read::<u64>(sk, MPTCP_FIRST.load()) as Kernel;
         if !first.is_null() {
-            take_up::<S>(first, task);
+            take_up::<Copied, InMap>(first, task);
         }
     }
 }
 
 #[inline(always)]
-unsafe fn take_up<S: Store>(sk: Kernel, task: Kernel) {
+unsafe fn take_up<A: Access, S: Store>(sk: Kernel, task: Kernel) {
     // SAFETY: a socket and a task that the iterator holds.
     unsafe {
-        let Some(netns) = socket::counted_netns::<Typed>(sk) else { return };
-        let now = i32::from(Typed::read::<u8>(sk, SOCK_STATE.load()));
+        let Some(netns) = socket::counted_netns::<A>(sk) else { return };
+        let now = i32::from(A::read::<u8>(sk, SOCK_STATE.load()));
         let pass = control(CONTROL_PASS);
         if pass == PASS_LISTENERS && now == LISTEN {
             if S::get(sk).is_null() {
-                listener::<S>(sk, netns, task);
+                listener::<A, S>(sk, netns, task);
             }
         } else if pass == PASS_CONNECTIONS && (now == ESTABLISHED || now == CLOSE_WAIT || now == SYN_SENT) {
             if S::get(sk).is_null() {
-                connection::<S>(sk, netns, task, now);
+                connection::<A, S>(sk, netns, task, now);
             }
         }
     }
 }
 
 #[inline(always)]
-unsafe fn listener<S: Store>(sk: Kernel, netns: u32, task: Kernel) {
+unsafe fn listener<A: Access, S: Store>(sk: Kernel, netns: u32, task: Kernel) {
     // SAFETY: as `take_up`.
     unsafe {
         let mut state = SocketState::ZERO;
-        state::describe_listener::<Typed>(sk, netns, task, &mut state);
+        state::describe_listener::<A, Typed>(sk, netns, task, &mut state);
         state.phase = PHASE_PENDING;
         if state.key.port == 0 {
             return;
@@ -108,7 +104,7 @@ unsafe fn listener<S: Store>(sk: Kernel, netns: u32, task: Kernel) {
             listen::remove(&state.key);
             return;
         }
-        let value = flow::entry::<Typed>(sk, kept, Fold::Never);
+        let value = flow::entry::<A>(sk, kept, Fold::Never);
         if !value.is_null() {
             add32(&raw mut (*value).opened, 1);
             add32(&raw mut (*value).preexisting, 1);
@@ -117,20 +113,20 @@ unsafe fn listener<S: Store>(sk: Kernel, netns: u32, task: Kernel) {
 }
 
 #[inline(always)]
-unsafe fn connection<S: Store>(sk: Kernel, netns: u32, task: Kernel, now: i32) {
+unsafe fn connection<A: Access, S: Store>(sk: Kernel, netns: u32, task: Kernel, now: i32) {
     // SAFETY: as `take_up`.
     unsafe {
         let mut state = SocketState::ZERO;
-        if now == SYN_SENT || !state::describe_in::<Typed>(sk, netns, &mut state) {
-            state::describe_out::<Typed>(sk, netns, &mut state);
+        if now == SYN_SENT || !state::describe_in::<A>(sk, netns, &mut state) {
+            state::describe_out::<A>(sk, netns, &mut state);
             state.key.program = socket::program::<Typed>(task);
             state.tgid = socket::tgid::<Typed>(task);
         }
-        let tcp = Typed::tcp(sk);
+        let tcp = A::tcp(sk);
         if !tcp.is_null() {
-            state.bytes_sent = Typed::read(tcp, TCP_BYTES_ACKED.load());
-            state.bytes_received = Typed::read(tcp, TCP_BYTES_RECEIVED.load());
-            state.retransmits = Typed::read(tcp, TCP_TOTAL_RETRANS.load());
+            state.bytes_sent = A::read(tcp, TCP_BYTES_ACKED.load());
+            state.bytes_received = A::read(tcp, TCP_BYTES_RECEIVED.load());
+            state.retransmits = A::read(tcp, TCP_TOTAL_RETRANS.load());
         }
         // An attempt under way is counted by its outcome.
         state.phase = if now == SYN_SENT { PHASE_CONNECTING } else { PHASE_PENDING };
@@ -144,7 +140,7 @@ unsafe fn connection<S: Store>(sk: Kernel, netns: u32, task: Kernel, now: i32) {
         if now == SYN_SENT || !replace32(&raw mut (*kept).phase, PHASE_PENDING, PHASE_OPEN) {
             return;
         }
-        let value = flow::entry::<Typed>(sk, kept, Fold::Allowed);
+        let value = flow::entry::<A>(sk, kept, Fold::Allowed);
         if value.is_null() {
             (*kept).phase = PHASE_CLOSED;
             return;

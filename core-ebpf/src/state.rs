@@ -258,7 +258,12 @@ unsafe fn closed_unseen<A: Access, S: Store>(sk: Kernel, old: i32, netns: u32) {
         let mut state = SocketState::ZERO;
         let ready = control(CONTROL_READY) != 0;
         if ready && old != SYN_SENT && !describe_in::<A>(sk, netns, &mut state) {
-            describe_out::<A>(sk, netns, &mut state);
+            // In the accept queue a socket has no descriptor yet, and its listener went before it. One that its process
+            // closed has none either, but is in another state.
+            let queued = (old == ESTABLISHED || old == CLOSE_WAIT) && A::read::<u64>(sk, SOCK_SOCKET.load()) == 0;
+            if !queued {
+                describe_out::<A>(sk, netns, &mut state);
+            }
         }
         state.phase = PHASE_CLOSED;
         // A mark for a pass that has this socket in its hands: the kernel calls the tracepoint before the new state is
@@ -304,7 +309,7 @@ unsafe fn count_unseen<A: Access>(sk: Kernel, kept: *mut SocketState) {
 
 /// Fills in what a listening socket says of itself.
 #[inline(always)]
-pub(crate) unsafe fn describe_listener<A: Access>(sk: Kernel, netns: u32, task: Kernel, state: &mut SocketState) {
+pub(crate) unsafe fn describe_listener<A: Access, T: Access>(sk: Kernel, netns: u32, task: Kernel, state: &mut SocketState) {
     // SAFETY: a socket and a task.
     unsafe {
         let local = socket::local::<A>(sk);
@@ -314,8 +319,8 @@ pub(crate) unsafe fn describe_listener<A: Access>(sk: Kernel, netns: u32, task: 
         state.key.port = socket::bound_port::<A>(sk);
         state.key.remote = local;
         state.key.class = socket::class(local);
-        state.key.program = socket::program::<A>(task);
-        state.tgid = socket::tgid::<A>(task);
+        state.key.program = socket::program::<T>(task);
+        state.tgid = socket::tgid::<T>(task);
         state.uid = A::read(sk, SOCK_UID.load());
     }
 }
@@ -326,7 +331,7 @@ unsafe fn listens<A: Access, S: Store>(sk: Kernel) {
     unsafe {
         let Some(netns) = socket::counted_netns::<A>(sk) else { return };
         let mut state = SocketState::ZERO;
-        describe_listener::<A>(sk, netns, A::current(), &mut state);
+        describe_listener::<A, A>(sk, netns, A::current(), &mut state);
         state.phase = PHASE_LISTENING;
         if state.key.port == 0 {
             // Not bound: the kernel picks a port after this. The next pass finds it.

@@ -6,7 +6,8 @@ use aya_ebpf::{bindings::BPF_SK_STORAGE_GET_F_CREATE, helpers::generated::bpf_sk
 use servicemap_ebpf_layout::SocketState;
 
 use crate::{
-    access::Kernel,
+    access::{Access, Kernel, Typed},
+    globals::{ABSENT, TCP_ULP},
     maps::{SOCKETS, STORAGE},
 };
 
@@ -19,19 +20,43 @@ pub(crate) trait Store {
     unsafe fn forget(sk: Kernel);
 }
 
-/// Socket storage: goes with the socket.
+/// Socket storage: goes with the socket. The subflows of MPTCP sockets are in the map instead: the walk over descriptors
+/// cannot get a typed pointer to them, and without one there is no way to their storage.
 pub(crate) struct InSocket;
+
+/// Is it an MPTCP subflow, or a socket with TLS in the kernel?
+#[inline(always)]
+unsafe fn has_upper_protocol(sk: Kernel) -> bool {
+    // SAFETY: a socket; the helper checks its type.
+    unsafe {
+        if TCP_ULP.load() == ABSENT {
+            return false;
+        }
+        let tcp = Typed::tcp(sk);
+        !tcp.is_null() && Typed::read::<u64>(tcp, TCP_ULP.load()) != 0
+    }
+}
 
 impl Store for InSocket {
     #[inline(always)]
     unsafe fn get(sk: Kernel) -> *mut SocketState {
         // SAFETY: a map and a socket, as the verifier checks.
-        unsafe { bpf_sk_storage_get((&raw const STORAGE) as *mut _, sk as *mut _, ptr::null_mut(), 0).cast() }
+        unsafe {
+            let there: *mut SocketState =
+                bpf_sk_storage_get((&raw const STORAGE) as *mut _, sk as *mut _, ptr::null_mut(), 0).cast();
+            if there.is_null() && TCP_ULP.load() != ABSENT {
+                return InMap::get(sk);
+            }
+            there
+        }
     }
     #[inline(always)]
     unsafe fn get_or_create(sk: Kernel, first: &SocketState) -> *mut SocketState {
         // SAFETY: as `get`; `first` has the map's value type.
         unsafe {
+            if has_upper_protocol(sk) {
+                return InMap::get_or_create(sk, first);
+            }
             bpf_sk_storage_get(
                 (&raw const STORAGE) as *mut _,
                 sk as *mut _,
@@ -42,7 +67,14 @@ impl Store for InSocket {
         }
     }
     #[inline(always)]
-    unsafe fn forget(_sk: Kernel) {}
+    unsafe fn forget(sk: Kernel) {
+        // SAFETY: as `get`.
+        unsafe {
+            if has_upper_protocol(sk) {
+                InMap::forget(sk);
+            }
+        }
+    }
 }
 
 /// A map by socket address.

@@ -19,6 +19,8 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!("servicemap.bpf.o");
 
 /// Below it arm64 kernels have no atomic operations that return a value.
 const ARM64_ATOMICS: (u32, u32) = (5, 18);
+/// MPTCP connections and listeners at a time: their state is in the map with any hook.
+const MPTCP_SOCKETS: u32 = 2_048;
 const STATE: &str = "inet_sock_set_state";
 
 pub(super) fn start(settings: &CaptureSettings) -> Result<Capture, CaptureError> {
@@ -109,7 +111,7 @@ fn load(settings: &CaptureSettings, hook: Hook, offsets: &Offsets, plain_atomics
     loader.map_max_entries("FLOWS_A", settings.flow_entries.max(1));
     loader.map_max_entries("FLOWS_B", settings.flow_entries.max(1));
     loader.map_max_entries("LISTENERS", settings.listener_entries.max(1));
-    loader.map_max_entries("SOCKETS", if hook == Hook::RawTp { settings.raw_socket_entries.max(1) } else { 1 });
+    loader.map_max_entries("SOCKETS", if hook == Hook::RawTp { settings.raw_socket_entries.max(1) } else { MPTCP_SOCKETS });
     loader.load(OBJECT).map_err(|error| CaptureError::Load { reason: one_line(&error) })
 }
 

@@ -18,6 +18,7 @@ const REQUIRED: &[(&str, &str, &str)] = &[
     ("SOCK_PROTOCOL", "sock", "sk_protocol"),
     ("SOCK_ERR", "sock", "sk_err"),
     ("SOCK_UID", "sock", "sk_uid"),
+    ("SOCK_SOCKET", "sock", "sk_socket"),
     ("NET_INUM", "net", "ns.inum"),
     ("CGROUP_KN", "cgroup", "kn"),
     ("CGROUP_ROOT", "cgroup", "root"),
@@ -45,7 +46,6 @@ const OPTIONAL: &[(&str, &str, &str)] = &[
 const TP_STATE: &str = "btf_trace_inet_sock_set_state";
 const TP_CGROUP: &str = "btf_trace_cgroup_mkdir";
 const WALK: &str = "bpf_iter_task_file";
-const MPTCP_CAST: &str = "bpf_skc_to_mptcp_sock";
 
 /// What the running kernel's type information says.
 #[derive(Debug, Clone)]
@@ -65,9 +65,9 @@ pub(super) fn resolve(data: &[u8]) -> Result<Offsets, BtfError> {
     let mut wanted: Vec<&str> = REQUIRED.iter().chain(OPTIONAL).map(|(_, structure, _)| *structure).collect();
     wanted.sort_unstable();
     wanted.dedup();
-    wanted.extend(["mptcp_sock", TP_STATE, TP_CGROUP, WALK, MPTCP_CAST]);
+    wanted.extend(["mptcp_sock", TP_STATE, TP_CGROUP, WALK]);
     let btf = Btf::parse(data, &wanted)?;
-    let mut globals = Vec::with_capacity(REQUIRED.len() + OPTIONAL.len() + 1);
+    let mut globals = Vec::with_capacity(REQUIRED.len() + OPTIONAL.len() + 2);
     for (global, structure, member) in REQUIRED {
         globals.push((*global, btf.offset(structure, member)?));
     }
@@ -75,9 +75,10 @@ pub(super) fn resolve(data: &[u8]) -> Result<Offsets, BtfError> {
         let fallback = if *global == "SOCK_CGROUP" { ABSENT } else { 0 };
         globals.push((*global, btf.offset(structure, member).unwrap_or(fallback)));
     }
-    // The cast exists since 5.19, the member for longer.
-    let first = if btf.has(Kind::Function, MPTCP_CAST) { btf.offset("mptcp_sock", "first").ok() } else { None };
-    globals.push(("MPTCP_FIRST", first.unwrap_or(ABSENT)));
+    // Both or neither: where a subflow's state is kept depends on it.
+    let mptcp = btf.offset("mptcp_sock", "first").ok().zip(btf.offset("tcp_sock", "inet_conn.icsk_ulp_ops").ok());
+    globals.push(("MPTCP_FIRST", mptcp.map_or(ABSENT, |(first, _)| first)));
+    globals.push(("TCP_ULP", mptcp.map_or(ABSENT, |(_, ulp)| ulp)));
     Ok(Offsets {
         globals,
         typed_state: btf.has(Kind::Typedef, TP_STATE),

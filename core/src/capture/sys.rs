@@ -173,3 +173,22 @@ pub(super) fn map_memory(fd: i32) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
     text.lines().find_map(|line| line.strip_prefix("memlock:"))?.trim().parse().ok()
 }
+
+/// A listening socket as Go ≥ 1.24 makes it.
+#[cfg(test)]
+pub(super) fn mptcp_listener(port: u16) -> io::Result<std::net::TcpListener> {
+    const IPPROTO_MPTCP: i32 = 262;
+    let check = |result: i32| if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) };
+    // SAFETY: plain system calls; the address is a whole `sockaddr_in`.
+    unsafe {
+        let fd = owned(check(libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, IPPROTO_MPTCP))?);
+        let mut address: libc::sockaddr_in = std::mem::zeroed();
+        address.sin_family = u16::try_from(libc::AF_INET).map_err(io::Error::other)?;
+        address.sin_port = port.to_be();
+        address.sin_addr.s_addr = u32::from_ne_bytes([127, 0, 0, 1]);
+        let size = u32::try_from(size_of::<libc::sockaddr_in>()).map_err(io::Error::other)?;
+        check(libc::bind(fd.as_raw_fd(), (&raw const address).cast(), size))?;
+        check(libc::listen(fd.as_raw_fd(), 128))?;
+        Ok(std::net::TcpListener::from(fd))
+    }
+}

@@ -1,0 +1,173 @@
+//! Sockets from before the start.
+
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use servicemap_map::model::Direction;
+
+use super::lab::{Lab, Sums, once, settle};
+use crate::capture::{Capture, HookChoice, sys};
+
+fn one_from_before(hook: HookChoice, listener: impl Fn() -> TcpListener + Sync) {
+    let Some(lab) = Lab::new("one_from_before") else { return };
+    let (listener, mut client, server) = lab.inside(|| {
+        let listener = listener();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let server = listener.accept().unwrap().0;
+        (listener, client, server)
+    });
+    client.write_all(&[1; 5_000]).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut capture = lab.capture(hook);
+    let mut sums = Sums::default();
+    for _ in 0..2 {
+        // Twice: a second pass counts nothing again.
+        assert!(capture.first_pass().unwrap().walked);
+        sums.drain(&mut capture);
+        assert_eq!(sums.lives(Direction::Listen, port), (1, 1, 0));
+        assert_eq!(sums.lives(Direction::Outbound, port), (1, 1, 0));
+        assert_eq!(sums.lives(Direction::Inbound, port), (1, 1, 0));
+    }
+    for direction in [Direction::Listen, Direction::Outbound, Direction::Inbound] {
+        let flow = sums.get(direction, port);
+        assert!(!flow.key.program.is_empty(), "{direction:?}");
+        assert_eq!(flow.example.as_ref().unwrap().pid, std::process::id());
+    }
+    client.write_all(&[1; 100]).unwrap();
+    settle();
+    drop((listener, client, server));
+    settle();
+    sums.drain(&mut capture);
+    assert_eq!(sums.lives(Direction::Listen, port), (1, 1, 1));
+    assert_eq!(sums.lives(Direction::Outbound, port), (1, 1, 1));
+    assert_eq!(sums.lives(Direction::Inbound, port), (1, 1, 1));
+    let sent = sums.get(Direction::Outbound, port).bytes_sent;
+    assert!((100..=102).contains(&sent), "bytes from before the start are not counted: {sent}");
+}
+
+fn plain() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").unwrap()
+}
+
+#[test]
+fn an_open_connection_counts_once_and_its_end_too() {
+    one_from_before(HookChoice::TpBtf, plain);
+}
+
+#[test]
+fn also_with_the_raw_hook() {
+    one_from_before(HookChoice::RawTp, plain);
+}
+
+#[test]
+fn also_over_ipv6() {
+    one_from_before(HookChoice::Auto, || TcpListener::bind("[::]:0").unwrap());
+}
+
+#[test]
+fn an_mptcp_descriptor_stands_for_its_first_subflow() {
+    if !std::path::Path::new("/proc/sys/net/mptcp/enabled").exists() {
+        return;
+    }
+    one_from_before(HookChoice::Auto, || sys::mptcp_listener(7801).unwrap());
+}
+
+#[test]
+fn a_connection_in_the_accept_queue_is_counted_when_it_ends() {
+    let Some(lab) = Lab::new("accept_queue") else { return };
+    let (listener, client) = lab.inside(|| {
+        let listener = plain();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (listener, client)
+    });
+    let port = listener.local_addr().unwrap().port();
+    let mut capture = lab.capture(HookChoice::Auto);
+    capture.first_pass().unwrap();
+    drop(client);
+    settle();
+    drop(listener);
+    settle();
+    let mut sums = Sums::default();
+    sums.drain(&mut capture);
+    assert_eq!(sums.lives(Direction::Inbound, port), (1, 1, 1));
+    assert_eq!(sums.lives(Direction::Outbound, port), (1, 1, 1));
+}
+
+#[test]
+fn churn_during_the_pass_leaves_what_is_really_open() {
+    let Some(lab) = Lab::new("churn") else { return };
+    let stop = AtomicBool::new(false);
+    for _ in 0..3 {
+        stop.store(false, Ordering::SeqCst);
+        let listener = lab.inside(plain);
+        let to = listener.local_addr().unwrap();
+        let mut sums = Sums::default();
+        let (held, held_by_server, started) = std::thread::scope(|scope| {
+            // Half of the connections stay, half close at once, all the time.
+            let server = scope.spawn(|| {
+                let mut held = Vec::new();
+                loop {
+                    let (mut stream, _) = listener.accept().unwrap();
+                    let mut byte = [0];
+                    std::io::Read::read_exact(&mut stream, &mut byte).unwrap();
+                    match byte[0] {
+                        0 => return held,
+                        1 => held.push(stream),
+                        _ => {}
+                    }
+                }
+            });
+            let client = scope.spawn(|| {
+                lab.inside(|| {
+                    let mut held = Vec::new();
+                    while !stop.load(Ordering::SeqCst) {
+                        let mut stay = TcpStream::connect(to).unwrap();
+                        stay.write_all(&[1]).unwrap();
+                        if held.len() < 300 {
+                            held.push(stay);
+                        } else {
+                            stay.write_all(&[2]).unwrap();
+                            held.remove(0);
+                            held.push(stay);
+                        }
+                        once(to);
+                    }
+                    held
+                })
+            });
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            // No panic in here: the threads would go on for ever.
+            let started = Capture::start(&lab.settings(HookChoice::Auto)).and_then(|mut started| {
+                let mut facts = Vec::new();
+                started.first_pass()?;
+                started.drain(&mut facts)?;
+                started.first_pass()?;
+                Ok((started, facts))
+            });
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            stop.store(true, Ordering::SeqCst);
+            let held = client.join().unwrap();
+            lab.inside(|| TcpStream::connect(to).unwrap().write_all(&[0]).unwrap());
+            let server = server.join().unwrap();
+            (held, server, started)
+        });
+        settle();
+        let (mut capture, facts) = started.unwrap();
+        sums.add(facts);
+        sums.drain(&mut capture);
+        let out = sums.get(Direction::Outbound, to.port());
+        assert_eq!(out.opened - out.closed, held.len() as u64, "{out:?}");
+        assert!(out.preexisting > 0 && out.preexisting < out.opened);
+        // The server's ends: those whose client is open, and those whose client closed first and that it holds.
+        let inbound = sums.get(Direction::Inbound, to.port());
+        assert_eq!(inbound.opened - inbound.closed, held_by_server.len() as u64, "{inbound:?}");
+        drop((held, held_by_server, listener));
+        settle();
+        sums.drain(&mut capture);
+        for direction in [Direction::Outbound, Direction::Inbound] {
+            let flow = sums.get(direction, to.port());
+            assert_eq!(flow.opened, flow.closed, "{flow:?}");
+        }
+    }
+}
