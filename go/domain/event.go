@@ -57,7 +57,7 @@ func (s Severity) String() string {
 
 // Event is one typed, deduplicated thing told to the outside. Which of the data fields are set follows from its type.
 type Event struct {
-	// ID is stable: the same fact gives the same id on a replay. A UUID.
+	// ID is stable: the same fact gives the same id on a replay. A UUID; empty for an event that stands in no log.
 	ID string
 	// Type says what kind of thing it tells, and which data it carries.
 	Type EventType

@@ -105,7 +105,11 @@ func (c *Config) Validate() error {
 
 // nativeSettings are the settings that the core reads, under the names that every door uses.
 type nativeSettings struct {
-	Name                 string            `json:"name"`
+	Name string `json:"name"`
+	// Absent for "where a cluster is reachable".
+	EnableK8sDiscovery   *bool             `json:"enable_k8s_discovery,omitempty"`
+	KubeConfig           string            `json:"kube_config,omitempty"`
+	WatchNamespaces      []string          `json:"watch_namespaces,omitempty"`
 	EnableEBPF           bool              `json:"enable_ebpf"`
 	BufferSize           int               `json:"buffer_size"`
 	ServiceTimeout       settings.Duration `json:"service_timeout"`
@@ -117,8 +121,15 @@ type nativeSettings struct {
 }
 
 func (c *Config) nativeJSON(name string) ([]byte, error) {
+	var discovery *bool
+	if !c.EnableK8sDiscovery {
+		discovery = &c.EnableK8sDiscovery
+	}
 	return json.Marshal(nativeSettings{
 		Name:                 name,
+		EnableK8sDiscovery:   discovery,
+		KubeConfig:           c.KubeConfig,
+		WatchNamespaces:      c.WatchNamespaces,
 		EnableEBPF:           c.EnableEBPF,
 		BufferSize:           c.BufferSize,
 		ServiceTimeout:       settings.Duration(c.ServiceTimeout),

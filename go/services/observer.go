@@ -56,6 +56,9 @@ type Observer struct {
 	// pumped is closed when the pump has ended.
 	pumped chan struct{}
 
+	// Who observes, known once it was started; part of every event.
+	identity identity
+
 	mu       sync.Mutex
 	state    state
 	detach   func() bool // ends the watch over Start's context
@@ -127,6 +130,7 @@ func (o *Observer) Start(ctx context.Context) error {
 	if err := o.engine.Start(); err != nil {
 		return fmt.Errorf("services: cannot start observer %q: %w", o.name, err)
 	}
+	o.identify()
 	o.state = running
 	o.detach = context.AfterFunc(ctx, func() { _ = o.Stop() })
 	go o.pump()
@@ -221,11 +225,12 @@ func (o *Observer) deliver(batch *native.EventBatch) bool {
 	if batch.Lost > 0 {
 		o.logger.Warn("events were lost because they were read too slowly: read faster, or raise BufferSize",
 			zap.Uint64("lost", batch.Lost), zap.Int("buffer_size", o.config.BufferSize))
-		if !o.send(slowReaderGap(batch)) {
+		if !o.send(o.slowReaderGap(batch)) {
 			return false
 		}
 	}
 	for _, event := range batch.Events {
+		event.Host, event.Cluster = o.identity.Host, o.identity.Cluster
 		if !o.send(event) {
 			return false
 		}

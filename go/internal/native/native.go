@@ -36,7 +36,7 @@ type Error struct {
 
 // Error is the message, with the number that the header lists.
 func (e *Error) Error() string {
-	return fmt.Sprintf("servicemap: %s (status %d)", e.Message, e.Status)
+	return fmt.Sprintf("%s (status %d)", e.Message, e.Status)
 }
 
 // EventBatch holds events that were copied to Go memory.

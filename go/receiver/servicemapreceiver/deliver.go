@@ -91,4 +91,3 @@ func (d *deliverer) attempt(ctx context.Context, otlp []byte) native.Verdict {
 		}
 	}
 }
-
