@@ -57,6 +57,8 @@ enum servicemap_status
   SERVICEMAP_STATUS_NOT_OUTSTANDING = 32,
   // The observer was made by the parent process of a `fork`: it does not exist here.
   SERVICEMAP_STATUS_FORKED = 33,
+  // The observer's threads did not end before the deadline; they still may.
+  SERVICEMAP_STATUS_STILL_RUNNING = 34,
   // The kernel side cannot be loaded or attached; the message says what is missing.
   SERVICEMAP_STATUS_CAPTURE = 40,
   // The system refused a thread, memory or a file.
@@ -339,8 +341,8 @@ servicemap_status servicemap_observer_snapshot(const servicemap_observer *observ
                                                servicemap_bytes *out,
                                                servicemap_error **error);
 
-// The next batch of a kind. Each kind has a cursor of its own, which begins with the first call: logs with the whole
-// map, typed events as `initial` says, metrics with one reading each `collection_interval`.
+// The next batch of a kind. Each kind has a cursor of its own, which begins with the first call after the map is
+// complete: logs with the whole map, typed events as `initial` says, metrics with one reading each `collection_interval`.
 //
 // `kind`: a `servicemap_kind`. `max_items`: at most so many events (at least 1); a batch that carries a snapshot is
 // larger, and metrics are never cut. `timeout_ms`: how long to wait; 0 looks only. A call without an acknowledgement of
@@ -391,7 +393,7 @@ servicemap_status servicemap_observer_wake(const servicemap_observer *observer);
 // Stops observing: the kernel's last counts are taken in, `next` gives what is left and then ENDED.
 //
 // Threads: any. Blocks until the observer's threads have ended, at most `deadline_ms`.
-// Errors: INVALID_STATE (not started, or shut down before), SYSTEM, FORKED, POISONED.
+// May be called more than once. Errors: STILL_RUNNING (the deadline passed), PANIC, FORKED, POISONED.
 //
 // # Safety
 // `observer` is NULL or an observer that was not destroyed, `error` is NULL or writable.

@@ -26,7 +26,10 @@ impl Kind {
 
     pub(crate) fn from_number(number: i32) -> Result<Self, Failure> {
         Self::ALL.into_iter().find(|kind| *kind as i32 == number).ok_or_else(|| {
-            Failure::new(Status::InvalidArgument, format!("`kind` is {number}; it must be 1 (logs), 2 (metrics) or 3 (events)"))
+            Failure::new(
+                Status::InvalidArgument,
+                format!("`kind` is {number}; it must be 1 (logs), 2 (metrics) or 3 (events)"),
+            )
         })
     }
 
@@ -53,7 +56,7 @@ pub(crate) struct Content {
 #[derive(Debug)]
 pub(crate) enum Body {
     Otlp(Vec<u8>),
-    Events(Table),
+    Events(Box<Table>),
 }
 
 /// A batch. It belongs to the caller until `servicemap_batch_free` and stays valid when its observer is destroyed.
@@ -67,7 +70,12 @@ pub struct Batch {
 ///
 /// # Safety
 /// `batch` is NULL or a batch that was not freed.
-unsafe fn read<T: Copy>(batch: *const Batch, function: &'static str, otherwise: T, get: impl FnOnce(&Content) -> T) -> T {
+unsafe fn read<T: Copy>(
+    batch: *const Batch,
+    function: &'static str,
+    otherwise: T,
+    get: impl FnOnce(&Content) -> T,
+) -> T {
     accessor(function, otherwise, || {
         // SAFETY: NULL or valid, as the caller promises.
         unsafe { batch.as_ref() }.map_or(otherwise, |batch| get(&batch.content))

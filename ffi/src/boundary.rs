@@ -34,6 +34,8 @@ pub(crate) fn boundary(
 ) -> Status {
     let failure = match catch(function, body) {
         Ok(Ok(status)) => return status,
+        // A panic's message has the name already.
+        Ok(Err(failure)) if failure.status == Status::Panic => failure,
         Ok(Err(mut failure)) => {
             failure.message.insert_str(0, ": ");
             failure.message.insert_str(0, function);
@@ -59,7 +61,8 @@ pub(crate) fn accessor<T>(function: &'static str, otherwise: T, body: impl FnOnc
 pub(crate) fn catch<T>(function: &str, body: impl FnOnce() -> T) -> Result<T, Failure> {
     // A panic leaves no half-changed state behind that anyone looks at: an observer is poisoned by it.
     catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
-        let failure = Failure::new(Status::Panic, format!("{function} panicked: {}", panic_text(payload.as_ref())));
+        let failure =
+            Failure::new(Status::Panic, format!("{function} panicked: {}", panic_text(payload.as_ref())));
         // Dropping a payload may panic again; a panic is rare enough to leak the few bytes.
         std::mem::forget(payload);
         failure

@@ -50,7 +50,7 @@ enum Outstanding {
 #[derive(Debug)]
 pub(crate) struct Cursor<S> {
     pub(crate) kind: Kind,
-    /// Where new batches come from; made by the first `next`.
+    /// Where new batches come from.
     pub(crate) source: S,
     /// The bell's count that this cursor has answered with [`Pulled::Woken`].
     pub(crate) heard: u64,
@@ -120,6 +120,12 @@ impl<S> Channel<S> {
             }
         };
         Ok(())
+    }
+
+    /// Keeps the cursor from everyone else, as a call on another thread does.
+    #[cfg(test)]
+    pub(crate) fn hold(&self) -> MutexGuard<'_, Cursor<S>> {
+        self.cursor.lock().unwrap()
     }
 
     fn lock(&self) -> Result<MutexGuard<'_, Cursor<S>>, Failure> {
@@ -193,5 +199,100 @@ impl Bell {
     fn change(&self, change: impl FnOnce(&mut BellState)) {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
         self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Body;
+
+    /// Longer than any machine takes to do nothing.
+    const LONG: Duration = Duration::from_mins(1);
+
+    fn content() -> Arc<Content> {
+        Arc::new(Content {
+            kind: Kind::Logs,
+            first: 1,
+            next: 2,
+            lost: 4,
+            items: 1,
+            body: Body::Otlp(vec![1]),
+        })
+    }
+
+    fn channel() -> Channel<()> {
+        Channel::new(Kind::Logs, ())
+    }
+
+    fn next(channel: &Channel<()>, bell: &Bell, timeout: Duration, new: &Arc<Content>) -> Pulled {
+        channel.next(bell, Instant::now() + timeout, |_| Ok(Pulled::Content(new.clone()))).unwrap()
+    }
+
+    fn gave(pulled: &Pulled, content: &Arc<Content>) -> bool {
+        matches!(pulled, Pulled::Content(given) if Arc::ptr_eq(given, content))
+    }
+
+    fn status(result: Result<(), Failure>) -> Option<Status> {
+        result.err().map(|failure| failure.status)
+    }
+
+    #[test]
+    fn a_retried_batch_comes_before_later_ones() {
+        let (channel, bell, first, second) = (channel(), Bell::default(), content(), content());
+        assert!(gave(&next(&channel, &bell, LONG, &first), &first));
+        channel.acknowledge(&first, Outcome::Retry(Duration::ZERO)).unwrap();
+        assert!(gave(&next(&channel, &bell, LONG, &second), &first));
+        channel.acknowledge(&first, Outcome::Delivered).unwrap();
+        assert!(gave(&next(&channel, &bell, LONG, &second), &second));
+        assert_eq!(channel.counts.retried.load(Ordering::Relaxed), 1);
+        assert_eq!(channel.counts.batches.load(Ordering::Relaxed), 2);
+        assert_eq!(channel.counts.lost.load(Ordering::Relaxed), 8);
+    }
+
+    #[test]
+    fn a_retried_batch_waits_for_its_delay_and_the_caller_for_its_timeout() {
+        let (channel, bell, first) = (channel(), Bell::default(), content());
+        next(&channel, &bell, LONG, &first);
+        channel.acknowledge(&first, Outcome::Retry(LONG)).unwrap();
+        assert!(matches!(next(&channel, &bell, Duration::from_millis(1), &content()), Pulled::Timeout));
+    }
+
+    #[test]
+    fn a_wake_ends_the_wait_for_a_retried_batch_which_then_still_comes() {
+        let (channel, bell, first) = (channel(), Bell::default(), content());
+        next(&channel, &bell, LONG, &first);
+        channel.acknowledge(&first, Outcome::Retry(LONG)).unwrap();
+        bell.wake();
+        assert!(matches!(next(&channel, &bell, LONG, &content()), Pulled::Woken));
+        bell.shut_down();
+        assert!(gave(&next(&channel, &bell, LONG, &content()), &first), "a shutdown ends the delay");
+    }
+
+    #[test]
+    fn asking_for_the_next_batch_says_that_the_one_before_was_delivered() {
+        let (channel, bell, first, second) = (channel(), Bell::default(), content(), content());
+        next(&channel, &bell, LONG, &first);
+        assert!(gave(&next(&channel, &bell, LONG, &second), &second));
+        assert_eq!(status(channel.acknowledge(&first, Outcome::Rejected)), Some(Status::NotOutstanding));
+    }
+
+    #[test]
+    fn a_batch_is_acknowledged_once() {
+        let (channel, bell, first) = (channel(), Bell::default(), content());
+        next(&channel, &bell, LONG, &first);
+        assert_eq!(status(channel.acknowledge(&first, Outcome::Rejected)), None);
+        assert_eq!(status(channel.acknowledge(&first, Outcome::Rejected)), Some(Status::NotOutstanding));
+        assert_eq!(channel.counts.rejected.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn each_cursor_hears_a_wake_once_however_late_it_asks() {
+        let bell = Bell::default();
+        let (mut one, mut other) = (0, 0);
+        bell.wake();
+        let now = Instant::now();
+        assert_eq!([bell.wait(&mut one, now), bell.wait(&mut one, now)], [Rung::Wake, Rung::Nothing]);
+        assert_eq!([bell.wait(&mut other, now), bell.wait(&mut other, now)], [Rung::Wake, Rung::Nothing]);
     }
 }

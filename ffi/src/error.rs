@@ -56,7 +56,8 @@ pub unsafe extern "C" fn servicemap_error_message(error: *const Error) -> Slice 
 pub unsafe extern "C" fn servicemap_error_mend(error: *const Error) -> Slice {
     accessor("servicemap_error_mend", Slice::EMPTY, || {
         // SAFETY: NULL or valid, as the caller promises.
-        unsafe { error.as_ref() }.map_or(Slice::EMPTY, |error| Slice::lend(error.failure.status.mend().as_bytes()))
+        unsafe { error.as_ref() }
+            .map_or(Slice::EMPTY, |error| Slice::lend(error.failure.status.mend().as_bytes()))
     })
 }
 

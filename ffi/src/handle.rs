@@ -14,6 +14,7 @@ use crate::events::Table;
 use crate::memory::Slice;
 use crate::observer::{ObserverStatus, State};
 use crate::options::Options;
+use crate::signals;
 use crate::statistics;
 use crate::status::Status;
 
@@ -46,24 +47,25 @@ pub(crate) struct Handle {
     /// The panic that ended it.
     poison: OnceLock<String>,
     bell: Bell,
-    logs: Channel<Option<Consumer>>,
+    logs: Channel<Consumer>,
     metrics: Channel<Schedule>,
-    events: Channel<Option<Consumer>>,
+    events: Channel<Consumer>,
 }
 
 impl Handle {
     pub(crate) fn new(options: Options) -> Result<Self, Failure> {
+        let core = Core::new(options.settings.clone()).map_err(|error| core_failure(&error))?;
         Ok(Self {
-            core: Core::new(options.settings.clone()).map_err(|error| core_failure(&error))?,
+            logs: Channel::new(Kind::Logs, core.consumer(Initial::Snapshot)),
+            metrics: Channel::new(Kind::Metrics, Schedule::default()),
+            events: Channel::new(Kind::Events, core.consumer(options.initial)),
+            core,
             options,
             process: std::process::id(),
             state: AtomicI32::new(State::Created as i32),
             started: OnceLock::new(),
             poison: OnceLock::new(),
             bell: Bell::default(),
-            logs: Channel::new(Kind::Logs, None),
-            metrics: Channel::new(Kind::Metrics, Schedule::default()),
-            events: Channel::new(Kind::Events, None),
         })
     }
 
@@ -94,7 +96,7 @@ impl Handle {
     }
 
     pub(crate) fn start(&self) -> Result<Status, Failure> {
-        self.core.start().map_err(|error| core_failure(&error))?;
+        signals::blocked(|| self.core.start()).map_err(|error| core_failure(&error))?;
         let _ = self.started.set(Instant::now());
         self.state.store(State::Running as i32, Ordering::Release);
         Ok(Status::Ok)
@@ -123,22 +125,23 @@ impl Handle {
 
     pub(crate) fn snapshot(&self) -> Result<Vec<u8>, Failure> {
         self.started()?;
-        serde_json::to_vec(&*self.core.snapshot())
-            .map_err(|error| Failure::new(Status::System, format!("the map cannot be written as JSON: {error}")))
+        serde_json::to_vec(&*self.core.snapshot()).map_err(|error| {
+            Failure::new(Status::System, format!("the map cannot be written as JSON: {error}"))
+        })
     }
 
     pub(crate) fn next(&self, kind: Kind, max: usize, deadline: Instant) -> Result<Pulled, Failure> {
         let started = self.started()?;
         match kind {
             Kind::Logs => self.logs.next(&self.bell, deadline, |cursor| {
-                self.pull(cursor, Initial::Snapshot, max, deadline, |batch, snapshot| {
+                self.pull(cursor, max, deadline, |batch, snapshot| {
                     let encoded = encode::logs(batch, snapshot)?;
                     Ok((encoded.items, Body::Otlp(encoded.bytes)))
                 })
             }),
             Kind::Events => self.events.next(&self.bell, deadline, |cursor| {
-                self.pull(cursor, self.options.initial, max, deadline, |batch, snapshot| {
-                    Ok((batch.events.len(), Body::Events(Table::new(&batch.events, snapshot)?)))
+                self.pull(cursor, max, deadline, |batch, snapshot| {
+                    Ok((batch.events.len(), Body::Events(Table::new(&batch.events, snapshot)?.into())))
                 })
             }),
             Kind::Metrics => {
@@ -147,7 +150,11 @@ impl Handle {
         }
     }
 
-    pub(crate) fn acknowledge(&self, content: &std::sync::Arc<Content>, outcome: Outcome) -> Result<Status, Failure> {
+    pub(crate) fn acknowledge(
+        &self,
+        content: &std::sync::Arc<Content>,
+        outcome: Outcome,
+    ) -> Result<Status, Failure> {
         match content.kind {
             Kind::Logs => self.logs.acknowledge(content, outcome),
             Kind::Metrics => self.metrics.acknowledge(content, outcome),
@@ -156,27 +163,32 @@ impl Handle {
         Ok(Status::Ok)
     }
 
-    pub(crate) fn wake(&self) -> Result<Status, Failure> {
+    pub(crate) fn wake(&self) {
         self.bell.wake();
         self.core.wake();
-        Ok(Status::Ok)
     }
 
     pub(crate) fn shut_down(&self, deadline: Duration) -> Result<Status, Failure> {
+        // Before the thread ends, so that its end is known to be wanted.
+        self.state.store(State::ShutDown as i32, Ordering::Release);
         let result = self.core.shutdown(deadline);
-        if !matches!(result, Err(ObserverError::State(_))) {
-            self.state.store(State::ShutDown as i32, Ordering::Release);
-            self.bell.shut_down();
-        }
+        // After the last counts came in, so that the last reading of metrics has them.
+        self.bell.shut_down();
         result.map_err(|error| core_failure(&error))?;
         Ok(Status::Ok)
     }
 
     /// Before it is dropped: ends the threads of an observer that still runs. What goes wrong now helps nobody.
     pub(crate) fn close(&self) {
-        if self.state.load(Ordering::Acquire) == State::Running as i32 {
+        if self.started.get().is_some() {
             let _ = catch("servicemap_observer_destroy", || self.core.shutdown(CLOSE_DEADLINE));
         }
+    }
+
+    /// The typed events' channel, for tests that put a batch of their own into it.
+    #[cfg(test)]
+    pub(crate) const fn events_channel(&self) -> &Channel<Consumer> {
+        &self.events
     }
 
     fn started(&self) -> Result<Instant, Failure> {
@@ -187,8 +199,7 @@ impl Handle {
     /// Asks core for events and makes a batch of them.
     fn pull(
         &self,
-        cursor: &mut Cursor<Option<Consumer>>,
-        initial: Initial,
+        cursor: &mut Cursor<Consumer>,
         max: usize,
         deadline: Instant,
         make: impl FnOnce(
@@ -196,8 +207,7 @@ impl Handle {
             Option<&servicemap_map::model::Snapshot>,
         ) -> Result<(usize, Body), Failure>,
     ) -> Result<Pulled, Failure> {
-        let consumer = cursor.source.get_or_insert_with(|| self.core.consumer(initial));
-        match self.core.next(consumer, max, deadline.saturating_duration_since(Instant::now())) {
+        match self.core.next(&mut cursor.source, max, deadline.saturating_duration_since(Instant::now())) {
             Next::Batch { batch, snapshot } => {
                 let (items, body) = make(&batch, snapshot.as_deref())?;
                 let (first, next, lost) = (batch.first, batch.next, batch.lost);
@@ -208,12 +218,22 @@ impl Handle {
                 cursor.heard = self.bell.wakes();
                 Ok(Pulled::Woken)
             }
+            Next::Ended if self.state.load(Ordering::Acquire) == State::Running as i32 => {
+                let panic = "the observer's own thread panicked";
+                let _ = self.poison.set(panic.to_owned());
+                Err(Failure::new(Status::Panic, panic))
+            }
             Next::Ended => Ok(Pulled::Ended),
         }
     }
 
     /// Waits for the next reading of metrics and makes a batch of it; after a shutdown there is one more.
-    fn read(&self, cursor: &mut Cursor<Schedule>, started: Instant, deadline: Instant) -> Result<Pulled, Failure> {
+    fn read(
+        &self,
+        cursor: &mut Cursor<Schedule>,
+        started: Instant,
+        deadline: Instant,
+    ) -> Result<Pulled, Failure> {
         if cursor.source.done {
             return Ok(Pulled::Ended);
         }

@@ -19,6 +19,7 @@ mod handle;
 pub mod memory;
 pub mod observer;
 pub mod options;
+mod signals;
 mod statistics;
 pub mod status;
 #[cfg(test)]

@@ -5,6 +5,9 @@ use std::{ptr, slice};
 use crate::boundary::{Failure, boundary};
 use crate::status::Status;
 
+/// A caller's struct is at most this many times longer than ours: more is an uninitialised `size`, not a newer header.
+const MAX_GROWTH: usize = 16;
+
 /// Borrowed bytes; text is UTF-8 without a NUL at its end. Valid as long as what lent it; `ptr` may be NULL when `len`
 /// is 0.
 #[repr(C)]
@@ -52,7 +55,8 @@ pub unsafe extern "C" fn servicemap_bytes_free(bytes: *mut Bytes) -> Status {
     boundary("servicemap_bytes_free", ptr::null_mut(), || {
         // SAFETY: the caller promises NULL or a valid struct that nobody else uses now.
         if let Some(bytes) = unsafe { bytes.as_mut() } {
-            let (data, len) = (std::mem::replace(&mut bytes.ptr, ptr::null_mut()), std::mem::take(&mut bytes.len));
+            let (data, len) =
+                (std::mem::replace(&mut bytes.ptr, ptr::null_mut()), std::mem::take(&mut bytes.len));
             if !data.is_null() {
                 // SAFETY: `give` leaked exactly such a box, and the struct was emptied, so that it is freed once.
                 drop(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(data, len)) });
@@ -66,7 +70,12 @@ pub unsafe extern "C" fn servicemap_bytes_free(bytes: *mut Bytes) -> Status {
 ///
 /// # Safety
 /// Unless NULL, `data` is readable for `len` bytes as long as the result lives.
-pub(crate) unsafe fn borrow<'a>(data: *const u8, len: usize, name: &str, max: usize) -> Result<&'a [u8], Failure> {
+pub(crate) unsafe fn borrow<'a>(
+    data: *const u8,
+    len: usize,
+    name: &str,
+    max: usize,
+) -> Result<&'a [u8], Failure> {
     if len == 0 {
         return Ok(&[]);
     }
@@ -74,7 +83,10 @@ pub(crate) unsafe fn borrow<'a>(data: *const u8, len: usize, name: &str, max: us
         return Err(Failure::null(name));
     }
     if len > max {
-        return Err(Failure::new(Status::InvalidArgument, format!("`{name}` has {len} bytes; at most {max} are taken")));
+        return Err(Failure::new(
+            Status::InvalidArgument,
+            format!("`{name}` has {len} bytes; at most {max} are taken"),
+        ));
     }
     // SAFETY: not NULL, at most `max` bytes, readable as the caller promises.
     Ok(unsafe { slice::from_raw_parts(data, len) })
@@ -113,16 +125,22 @@ pub(crate) unsafe fn fill<T: Growing>(out: *mut T, value: &T) -> Result<(), Fail
         if tail.iter().any(|byte| *byte != 0) {
             return Err(Failure::new(
                 Status::StructSize,
-                format!("{} has {size} bytes of which this library knows {known}, and the rest is not zero", T::NAME),
+                format!(
+                    "{} has {size} bytes of which this library knows {known}, and the rest is not zero",
+                    T::NAME
+                ),
             ));
         }
     }
     let skip = size_of::<usize>();
     let len = size.min(known) - skip;
     // SAFETY: both have at least `skip + len` bytes and do not overlap; the caller's `size` is left as it is.
-    unsafe { ptr::copy_nonoverlapping(ptr::from_ref(value).cast::<u8>().add(skip), out.cast::<u8>().add(skip), len) };
+    unsafe {
+        ptr::copy_nonoverlapping(
+            ptr::from_ref(value).cast::<u8>().add(skip),
+            out.cast::<u8>().add(skip),
+            len,
+        );
+    };
     Ok(())
 }
-
-/// A caller's struct is at most this many times longer than ours: more is an uninitialised `size`, not a newer header.
-const MAX_GROWTH: usize = 16;

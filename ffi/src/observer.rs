@@ -69,7 +69,7 @@ unsafe impl Growing for ObserverStatus {
 ///
 /// # Safety
 /// `observer` is NULL or an observer that was not destroyed; `error` is NULL or writable.
-unsafe fn with(
+pub(crate) unsafe fn with(
     function: &'static str,
     observer: *const Observer,
     error: *mut *mut Error,
@@ -123,7 +123,10 @@ pub unsafe extern "C" fn servicemap_observer_create(
 /// # Safety
 /// `observer` is NULL or an observer that was not destroyed, `error` is NULL or writable.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn servicemap_observer_start(observer: *const Observer, error: *mut *mut Error) -> Status {
+pub unsafe extern "C" fn servicemap_observer_start(
+    observer: *const Observer,
+    error: *mut *mut Error,
+) -> Status {
     // SAFETY: as this function's own.
     unsafe { with("servicemap_observer_start", observer, error, Handle::start) }
 }
@@ -213,8 +216,8 @@ unsafe fn give(
     unsafe { with(function, observer, error, body) }
 }
 
-/// The next batch of a kind. Each kind has a cursor of its own, which begins with the first call: logs with the whole
-/// map, typed events as `initial` says, metrics with one reading each `collection_interval`.
+/// The next batch of a kind. Each kind has a cursor of its own, which begins with the first call after the map is
+/// complete: logs with the whole map, typed events as `initial` says, metrics with one reading each `collection_interval`.
 ///
 /// `kind`: a `servicemap_kind`. `max_items`: at most so many events (at least 1); a batch that carries a snapshot is
 /// larger, and metrics are never cut. `timeout_ms`: how long to wait; 0 looks only. A call without an acknowledgement of
@@ -308,14 +311,18 @@ pub unsafe extern "C" fn servicemap_observer_ack(
 /// `observer` is NULL or an observer that was not destroyed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn servicemap_observer_wake(observer: *const Observer) -> Status {
+    let wake = |handle: &Handle| {
+        handle.wake();
+        Ok(Status::Ok)
+    };
     // SAFETY: as this function's own.
-    unsafe { with("servicemap_observer_wake", observer, ptr::null_mut(), Handle::wake) }
+    unsafe { with("servicemap_observer_wake", observer, ptr::null_mut(), wake) }
 }
 
 /// Stops observing: the kernel's last counts are taken in, `next` gives what is left and then ENDED.
 ///
 /// Threads: any. Blocks until the observer's threads have ended, at most `deadline_ms`.
-/// Errors: INVALID_STATE (not started, or shut down before), SYSTEM, FORKED, POISONED.
+/// May be called more than once. Errors: STILL_RUNNING (the deadline passed), PANIC, FORKED, POISONED.
 ///
 /// # Safety
 /// `observer` is NULL or an observer that was not destroyed, `error` is NULL or writable.

@@ -26,7 +26,11 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { settings: Settings::default(), initial: Initial::Events, collection_interval: COLLECTION_INTERVAL }
+        Self {
+            settings: Settings::default(),
+            initial: Initial::Events,
+            collection_interval: COLLECTION_INTERVAL,
+        }
     }
 }
 
@@ -36,7 +40,8 @@ impl Options {
         if json.is_empty() {
             return Ok(Self::default());
         }
-        let value: Value = serde_json::from_slice(json).map_err(|error| wrong(format!("not JSON: {error}")))?;
+        let value: Value =
+            serde_json::from_slice(json).map_err(|error| wrong(format!("not JSON: {error}")))?;
         let Value::Object(mut keys) = value else {
             return Err(wrong("not a JSON object: the settings are `{\"key\": value, …}`"));
         };

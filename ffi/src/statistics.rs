@@ -10,7 +10,8 @@ use crate::channel::Counts;
 
 pub(crate) fn to_json(readings: &Readings, channels: &[(Kind, &Counts)]) -> Vec<u8> {
     let statistics = &readings.statistics;
-    let kernel: Map<String, Value> = readings.kernel.by_type().map(|(name, n)| (name.to_owned(), n.into())).into_iter().collect();
+    let kernel: Map<String, Value> =
+        readings.kernel.by_type().map(|(name, n)| (name.to_owned(), n.into())).into_iter().collect();
     let gaps: Map<String, Value> =
         statistics.gaps.iter().map(|(reason, n)| (reason.as_str().to_owned(), (*n).into())).collect();
     let consumers: Map<String, Value> =

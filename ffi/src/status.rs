@@ -32,6 +32,8 @@ pub enum Status {
     NotOutstanding = 32,
     /// The observer was made by the parent process of a `fork`: it does not exist here.
     Forked = 33,
+    /// The observer's threads did not end before the deadline; they still may.
+    StillRunning = 34,
 
     /// The kernel side cannot be loaded or attached; the message says what is missing.
     Capture = 40,
@@ -50,7 +52,7 @@ pub enum Status {
 impl Status {
     /// All statuses, in the order of their numbers.
     /// cbindgen:ignore
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Ok,
         Self::Timeout,
         Self::Woken,
@@ -63,6 +65,7 @@ impl Status {
         Self::Busy,
         Self::NotOutstanding,
         Self::Forked,
+        Self::StillRunning,
         Self::Capture,
         Self::System,
         Self::Unsupported,
@@ -71,18 +74,26 @@ impl Status {
     ];
 
     /// What the caller can do about it; empty where nothing is wrong.
+    #[must_use]
     pub const fn mend(self) -> &'static str {
         match self {
             Self::Ok | Self::Timeout | Self::Woken | Self::Ended => "",
-            Self::NullPointer => "pass a valid pointer; only outputs that are documented as optional may be NULL",
+            Self::NullPointer => {
+                "pass a valid pointer; only outputs that are documented as optional may be NULL"
+            }
             Self::InvalidArgument => "pass a value within the range that the header states",
             Self::StructSize => "set `size` to sizeof the struct and all other bytes to zero before the call",
             Self::InvalidConfig => "correct the key that the message names, or leave it out for its default",
             Self::InvalidState => "call create, start, next, shutdown, destroy in this order",
             Self::Busy => "use each kind's cursor from one thread at a time",
-            Self::NotOutstanding => "acknowledge only the batch that the latest next of its kind gave, and only once",
+            Self::NotOutstanding => {
+                "acknowledge only the batch that the latest next of its kind gave, and only once"
+            }
             Self::Forked => "create the observer in the process that uses it, after the fork",
-            Self::Capture => "run `servicemap check`: it names what this machine or process lacks and how to give it",
+            Self::StillRunning => "call shutdown again with more time, or destroy the observer",
+            Self::Capture => {
+                "run `servicemap check`: it names what this machine or process lacks and how to give it"
+            }
             Self::System => "raise the limit that the message names and try again",
             Self::Unsupported => "use a build of the library that has it",
             Self::Panic => "destroy the observer and create another; please report the message, it is a bug",
@@ -111,6 +122,7 @@ mod tests {
             (31, "Busy"),
             (32, "NotOutstanding"),
             (33, "Forked"),
+            (34, "StillRunning"),
             (40, "Capture"),
             (41, "System"),
             (50, "Unsupported"),

@@ -2,6 +2,8 @@
 //! which refuses at compile time whatever has no C layout; a panic inside `#[ffi_export]` would abort, so that each
 //! body runs inside our own boundary.
 
+#![allow(clippy::expl_impl_clone_on_copy, reason = "the derive of safer-ffi adds its own Clone bounds")]
+
 mod rows;
 mod strings;
 mod table;
@@ -84,7 +86,7 @@ unsafe impl Growing for View<'_> {
 }
 
 impl<'a> View<'a> {
-    fn of(table: &'a Table) -> Self {
+    pub(crate) fn of(table: &'a Table) -> Self {
         Self {
             size: size_of::<Self>(),
             run_id: table.run_id,
@@ -128,7 +130,10 @@ pub fn servicemap_events_view(
         }
         let Body::Events(table) = &batch.content.body else {
             let kind = batch.content.kind.as_str();
-            return Err(Failure::new(Status::InvalidArgument, format!("the batch is of kind {kind}, not events")));
+            return Err(Failure::new(
+                Status::InvalidArgument,
+                format!("the batch is of kind {kind}, not events"),
+            ));
         };
         let view = View::of(table);
         // SAFETY: not NULL, as large as it says, as the caller promises; the lifetime is the documented one.

@@ -1,6 +1,9 @@
 //! The rows of a typed batch: flat, fixed layouts without a pointer in them. Text is an offset and a length into the
 //! batch's arena; several texts, endpoints or labels are a first index and a count into the batch's own lists.
 
+#![allow(clippy::expl_impl_clone_on_copy, reason = "the derive of safer-ffi adds its own Clone bounds")]
+#![allow(clippy::struct_field_names, reason = "`namespace` alone is a keyword of C++, `type` of Rust and Go")]
+
 use safer_ffi::prelude::*;
 
 /// Text in the batch's arena: UTF-8, not NUL-terminated. Equal texts of one batch have equal offsets.

@@ -30,7 +30,10 @@ impl Strings {
     }
 
     /// The place of several texts.
-    pub(super) fn texts<T: AsRef<str>>(&mut self, texts: impl IntoIterator<Item = T>) -> Result<Range, Failure> {
+    pub(super) fn texts<T: AsRef<str>>(
+        &mut self,
+        texts: impl IntoIterator<Item = T>,
+    ) -> Result<Range, Failure> {
         let first = self.list.len();
         for text in texts {
             let place = self.text(text.as_ref())?;
@@ -52,6 +55,7 @@ pub(super) fn range(first: usize, end: usize) -> Result<Range, Failure> {
 
 /// A position as the rows have it.
 pub(super) fn index(position: usize) -> Result<u32, Failure> {
-    u32::try_from(position)
-        .map_err(|_| Failure::new(Status::System, format!("a batch has {position} bytes or rows; rows can point to 4 GiB")))
+    u32::try_from(position).map_err(|_| {
+        Failure::new(Status::System, format!("a batch has {position} bytes or rows; rows can point to 4 GiB"))
+    })
 }

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use servicemap_map::model::{
-    Connection, Dependency, Event, EventData, EventType, Gap, HealthChange, Service, ServiceRef, Side, Snapshot,
-    TopologyChange,
+    Connection, Dependency, Event, EventData, EventType, Gap, HealthChange, Service, ServiceRef, Side,
+    Snapshot, TopologyChange,
 };
 
 use super::rows::{
-    ConnectionRow, DependencyRow, EndpointRow, EventKind, EventRow, GapRow, HealthChangeRow, LabelRow, ServiceRefRow,
-    ServiceRow, Text, TopologyRow,
+    ConnectionRow, DependencyRow, EndpointRow, EventKind, EventRow, GapRow, HealthChangeRow, LabelRow,
+    ServiceRefRow, ServiceRow, Text, TopologyRow,
 };
 use super::strings::{Strings, index, range};
 use crate::boundary::Failure;
@@ -122,7 +122,11 @@ impl Builder {
         let endpoints = self.table.endpoints.len();
         for endpoint in &service.endpoints {
             let address = self.strings.text(&endpoint.address.to_string())?;
-            self.table.endpoints.push(EndpointRow { address, port: endpoint.port, ready: endpoint.ready.into() });
+            self.table.endpoints.push(EndpointRow {
+                address,
+                port: endpoint.port,
+                ready: endpoint.ready.into(),
+            });
         }
         let labels = self.table.labels.len();
         for (key, value) in &service.labels {
@@ -132,7 +136,9 @@ impl Builder {
         let row = ServiceRow {
             service: self.reference(&service.reference())?,
             health: self.strings.text(service.health.status.as_str())?,
-            health_reasons: self.strings.texts(service.health.reasons.iter().map(|reason| reason.as_str()))?,
+            health_reasons: self
+                .strings
+                .texts(service.health.reasons.iter().map(|reason| reason.as_str()))?,
             endpoints: range(endpoints, self.table.endpoints.len())?,
             labels: range(labels, self.table.labels.len())?,
             first_seen_ns: service.first_seen.as_nanos(),
