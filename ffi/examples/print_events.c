@@ -23,14 +23,16 @@ enum { MAX_ITEMS = 1000, WAIT_MS = 200, SHUTDOWN_MS = 5000 };
 #define TEXT(view, text) (int)(text).len, (const char *)(view)->arena.ptr + (text).offset
 
 /* Says what went wrong and what to do, and frees the error. */
-static bool failed(servicemap_status status, servicemap_error *error) {
+static bool failed(servicemap_status status, servicemap_error **slot) {
     if (status < SERVICEMAP_STATUS_NULL_POINTER) {
         return false;
     }
+    servicemap_error *error = *slot;
     servicemap_slice message = servicemap_error_message(error);
     servicemap_slice mend = servicemap_error_mend(error);
     fprintf(stderr, "print_events: %.*s: %.*s (status %" PRId32 ")\n", SLICE(message), SLICE(mend), status);
     servicemap_error_free(error);
+    *slot = NULL;
     return true;
 }
 
@@ -108,7 +110,7 @@ static bool print_events(const servicemap_batch *batch) {
     servicemap_error *error = NULL;
     memset(&view, 0, sizeof view);
     view.size = sizeof view;
-    if (failed(servicemap_events_view(batch, &view, &error), error)) {
+    if (failed(servicemap_events_view(batch, &view, &error), &error)) {
         return false;
     }
     if (servicemap_batch_lost(batch) > 0) {
@@ -133,7 +135,7 @@ static bool pull(const servicemap_observer *observer, int32_t kind, uint32_t wai
     servicemap_batch *batch = NULL;
     servicemap_error *error = NULL;
     servicemap_status status = servicemap_observer_next(observer, kind, MAX_ITEMS, wait_ms, &batch, &error);
-    if (failed(status, error)) {
+    if (failed(status, &error)) {
         *error_seen = true;
         return false;
     }
@@ -142,7 +144,7 @@ static bool pull(const servicemap_observer *observer, int32_t kind, uint32_t wai
     }
     bool good = kind == SERVICEMAP_KIND_EVENTS ? print_events(batch) : print_otlp(batch);
     status = servicemap_observer_ack(observer, batch, SERVICEMAP_ACK_OK, 0, &error);
-    good = !failed(status, error) && good;
+    good = !failed(status, &error) && good;
     servicemap_batch_free(batch);
     *error_seen = *error_seen || !good;
     return good;
@@ -154,7 +156,7 @@ static bool observe(const servicemap_observer *observer, bool otlp, long seconds
     int32_t kind = otlp ? SERVICEMAP_KIND_LOGS : SERVICEMAP_KIND_EVENTS;
     struct timespec now, end;
 
-    if (failed(servicemap_observer_start(observer, &error), error)) {
+    if (failed(servicemap_observer_start(observer, &error), &error)) {
         return false;
     }
     timespec_get(&end, TIME_UTC);
@@ -170,7 +172,7 @@ static bool observe(const servicemap_observer *observer, bool otlp, long seconds
         timespec_get(&now, TIME_UTC);
     } while (now.tv_sec < end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
 
-    if (failed(servicemap_observer_shutdown(observer, SHUTDOWN_MS, &error), error)) {
+    if (failed(servicemap_observer_shutdown(observer, SHUTDOWN_MS, &error), &error)) {
         return false;
     }
     while (pull(observer, kind, 0, &error_seen)) {
@@ -204,7 +206,7 @@ int main(int argc, char **argv) {
 
     servicemap_observer *observer = NULL;
     servicemap_error *error = NULL;
-    if (failed(servicemap_observer_create((const uint8_t *)config, strlen(config), &observer, &error), error)) {
+    if (failed(servicemap_observer_create((const uint8_t *)config, strlen(config), &observer, &error), &error)) {
         return 1;
     }
     bool good = observe(observer, otlp, seconds);
