@@ -30,13 +30,18 @@ var (
 type Error struct {
 	// Status is the ABI's number.
 	Status int32
-	// Message names the thing, the value and the mend.
+	// Message names the thing and the value.
 	Message string
+	// Mend says what to do about it.
+	Mend string
 }
 
-// Error is the message, with the number that the header lists.
+// Error is the message and, in brackets, what to do about it.
 func (e *Error) Error() string {
-	return fmt.Sprintf("%s (status %d)", e.Message, e.Status)
+	if e.Mend == "" {
+		return e.Message
+	}
+	return fmt.Sprintf("%s (%s)", e.Message, e.Mend)
 }
 
 // EventBatch holds events that were copied to Go memory.

@@ -20,6 +20,7 @@ import "C"
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 	"unsafe"
@@ -235,11 +236,12 @@ func toError(status C.servicemap_status, failure *C.servicemap_error) error {
 		return nil
 	}
 	defer C.servicemap_error_free(failure)
-	message, mend := text(C.servicemap_error_message(failure)), text(C.servicemap_error_mend(failure))
-	if mend != "" {
-		message += ": " + mend
+	message := text(C.servicemap_error_message(failure))
+	// The message begins with the C function's name. It says something to a Go program only where it is a bug of ours.
+	if _, rest, found := strings.Cut(message, ": "); found && status != C.SERVICEMAP_STATUS_PANIC {
+		message = rest
 	}
-	return &Error{Status: int32(status), Message: message}
+	return &Error{Status: int32(status), Message: message, Mend: text(C.servicemap_error_mend(failure))}
 }
 
 func text(s C.servicemap_slice) string {

@@ -1,4 +1,4 @@
-//go:generate go tool -modfile=../../tools/go.mod mdatagen metadata.yaml
+//go:generate ./generate.sh
 
 // Package servicemapreceiver is an OpenTelemetry Collector receiver that observes which services of this machine talk
 // to which. Events arrive as log records, figures as metrics; one native observer serves all pipelines of a receiver.
