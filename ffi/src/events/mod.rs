@@ -1,0 +1,163 @@
+//! The typed event batch: rows that C reads in place and Go copies in one pass. Its header is written by safer-ffi,
+//! which refuses at compile time whatever has no C layout; a panic inside `#[ffi_export]` would abort, so that each
+//! body runs inside our own boundary.
+
+#![allow(clippy::expl_impl_clone_on_copy, reason = "the derive of safer-ffi adds its own Clone bounds")]
+
+mod rows;
+mod strings;
+mod table;
+
+use safer_ffi::prelude::*;
+use safer_ffi::slice::Ref;
+
+pub use rows::{
+    ConnectionRow, DependencyRow, EndpointRow, EventKind, EventRow, GapRow, HealthChangeRow, LabelRow, Range,
+    ServiceRefRow, ServiceRow, Text, TopologyRow,
+};
+pub use table::Table;
+
+use crate::batch::{self, Body};
+use crate::boundary::{Failure, boundary};
+use crate::error::Error;
+use crate::memory::{Growing, fill};
+use crate::status::Status;
+
+/// The batch of `servicemap.h`: `struct servicemap_batch`.
+#[derive_ReprC(rename = "servicemap_batch")]
+#[repr(opaque)]
+pub struct BatchHandle {
+    _private: (),
+}
+
+/// The error of `servicemap.h`: `struct servicemap_error`.
+#[derive_ReprC(rename = "servicemap_error")]
+#[repr(opaque)]
+pub struct ErrorHandle {
+    _private: (),
+}
+
+/// Everything in a typed batch, lent until the batch is freed. May grow: set `size` to sizeof this struct and the rest to
+/// zero.
+#[derive_ReprC(rename = "servicemap_events_view")]
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// Size of this struct in bytes, as the caller knows it.
+    pub size: usize,
+    /// This life of the observer, the 16 bytes of a UUID: sequence numbers begin anew with each.
+    pub run_id: [u8; 16],
+    /// 1 if the batch carries a snapshot of the map: then it is all that the consumer needs to know before the events.
+    pub has_snapshot: usize,
+    /// Sequence number of the last event that the snapshot includes.
+    pub snapshot_sequence: u64,
+    /// How many of `services`, from the first on, are the snapshot's.
+    pub snapshot_services: usize,
+    /// How many of `connections`, from the first on, are the snapshot's.
+    pub snapshot_connections: usize,
+    /// The events, in the order of the log.
+    pub events: Ref<'a, EventRow>,
+    /// Services.
+    pub services: Ref<'a, ServiceRow>,
+    /// Connections.
+    pub connections: Ref<'a, ConnectionRow>,
+    /// Dependencies.
+    pub dependencies: Ref<'a, DependencyRow>,
+    /// Changes of health.
+    pub health_changes: Ref<'a, HealthChangeRow>,
+    /// Changes of the graph.
+    pub topologies: Ref<'a, TopologyRow>,
+    /// Losses.
+    pub gaps: Ref<'a, GapRow>,
+    /// Endpoints of services.
+    pub endpoints: Ref<'a, EndpointRow>,
+    /// Labels of services.
+    pub labels: Ref<'a, LabelRow>,
+    /// Texts of lists.
+    pub texts: Ref<'a, Text>,
+    /// The bytes that every text points into.
+    pub arena: Ref<'a, u8>,
+}
+
+// SAFETY: repr(C), begins with its size, then integers, pointers and lengths, all of eight bytes: no padding.
+unsafe impl Growing for View<'_> {
+    const NAME: &'static str = "servicemap_events_view_t";
+    const FIRST_SIZE: usize = 232;
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn of(table: &'a Table) -> Self {
+        Self {
+            size: size_of::<Self>(),
+            run_id: table.run_id,
+            has_snapshot: table.snapshot.present.into(),
+            snapshot_sequence: table.snapshot.sequence,
+            snapshot_services: table.snapshot.services,
+            snapshot_connections: table.snapshot.connections,
+            events: table.events.as_slice().into(),
+            services: table.services.as_slice().into(),
+            connections: table.connections.as_slice().into(),
+            dependencies: table.dependencies.as_slice().into(),
+            health_changes: table.health_changes.as_slice().into(),
+            topologies: table.topologies.as_slice().into(),
+            gaps: table.gaps.as_slice().into(),
+            endpoints: table.endpoints.as_slice().into(),
+            labels: table.labels.as_slice().into(),
+            texts: table.texts.as_slice().into(),
+            arena: table.arena.as_slice().into(),
+        }
+    }
+}
+
+/// Looks into a batch of kind EVENTS without a copy. `*out` is written only on success.
+///
+/// Ownership: the view is lent until the batch is freed. Threads: any one at a time for a batch. Does not block.
+/// Answers a `servicemap_status`: OK, NULL_POINTER, INVALID_ARGUMENT (a batch of another kind), STRUCT_SIZE, PANIC;
+/// `error` may be NULL.
+///
+/// Safety: `batch` is NULL or was not freed, `out` is NULL or writable for `out->size` bytes.
+#[ffi_export]
+pub fn servicemap_events_view(
+    batch: *const BatchHandle,
+    out: *mut View<'static>,
+    error: *mut *mut ErrorHandle,
+) -> i32 {
+    boundary("servicemap_events_view", error.cast::<*mut Error>(), || {
+        // SAFETY: NULL or valid, as the caller promises; `struct servicemap_batch` is one type in both headers.
+        let batch = unsafe { batch.cast::<batch::Batch>().as_ref() }.ok_or_else(|| Failure::null("batch"))?;
+        if out.is_null() {
+            return Err(Failure::null("out"));
+        }
+        let Body::Events(table) = &batch.content.body else {
+            let kind = batch.content.kind.as_str();
+            return Err(Failure::new(
+                Status::InvalidArgument,
+                format!("the batch is of kind {kind}, not events"),
+            ));
+        };
+        let view = View::of(table);
+        // SAFETY: not NULL, as large as it says, as the caller promises; the lifetime is the documented one.
+        unsafe { fill(out.cast::<View<'_>>(), &view) }?;
+        Ok(Status::Ok)
+    }) as i32
+}
+
+/// First lines of `servicemap_events.h`.
+#[cfg(feature = "headers")]
+const BANNER: &str = "\
+// Typed events of Servicemap: the batches of kind EVENTS of servicemap.h, read in place. Generated: do not edit.
+//
+// servicemap_batch_t and servicemap_error_t are the types servicemap_batch and servicemap_error of servicemap.h.
+// Rows hold no pointers: text is an offset and a length into the view's arena, a range is a first index and a count into
+// one of the view's lists. Layouts of rows change only with SERVICEMAP_ABI_VERSION.
+";
+
+/// Writes `servicemap_events.h` to a file.
+#[cfg(feature = "headers")]
+pub fn write_header(path: &std::path::Path) -> std::io::Result<()> {
+    safer_ffi::headers::builder()
+        .with_guard("SERVICEMAP_EVENTS_H")
+        .with_banner(BANNER)
+        .to_file(path)?
+        .generate()
+}

@@ -1,0 +1,8 @@
+//! The ABI as a C program sees it: the exported functions themselves, with pointers.
+
+mod arguments;
+mod fixtures;
+mod layout;
+mod lifecycle;
+mod sizes;
+mod typed;

@@ -1,0 +1,69 @@
+package domain
+
+import (
+	"net/netip"
+	"time"
+)
+
+// ServiceType says what sort of thing a service is. Kubernetes names are verbatim.
+type ServiceType string
+
+// The service types.
+const (
+	ServiceTypeClusterIP    ServiceType = "ClusterIP"    // Kubernetes Service with a cluster address
+	ServiceTypeNodePort     ServiceType = "NodePort"     // Kubernetes Service reachable at each node's port
+	ServiceTypeLoadBalancer ServiceType = "LoadBalancer" // Kubernetes Service with an external load balancer
+	ServiceTypeExternalName ServiceType = "ExternalName" // Kubernetes Service that is an alias of a DNS name
+	ServiceTypeHeadless     ServiceType = "Headless"     // Kubernetes Service without a cluster address
+	ServiceTypeWorkload     ServiceType = "Workload"     // pods that no Service selects, named by their top owner
+	ServiceTypeProcess      ServiceType = "Process"      // a systemd unit, container or program of this machine
+	ServiceTypeNode         ServiceType = "Node"         // a machine of the cluster
+	ServiceTypeExternal     ServiceType = "External"     // outside: a DNS name, a named CIDR or an address
+)
+
+// HealthStatus says how a service is, once the status has held for the hysteresis time.
+type HealthStatus string
+
+// The health statuses.
+const (
+	HealthStatusUnknown   HealthStatus = "unknown"   // neither Kubernetes nor traffic says anything
+	HealthStatusHealthy   HealthStatus = "healthy"   // works
+	HealthStatusDegraded  HealthStatus = "degraded"  // works partly
+	HealthStatusUnhealthy HealthStatus = "unhealthy" // does not work
+)
+
+// Endpoint is one address and port behind a service.
+type Endpoint struct {
+	// Address; the unspecified address for a listener on all of them.
+	Address netip.Addr
+	// Port is the TCP port, 1 to 65535.
+	Port int
+	// Ready says whether the endpoint takes connections.
+	Ready bool
+}
+
+// Service is a named thing that accepts or makes connections.
+type Service struct {
+	// Name inside the namespace.
+	Name string
+	// Namespace is the Kubernetes namespace, the host's name for a Process, empty for Node and External.
+	Namespace string
+	// Type says what sort of thing it is.
+	Type ServiceType
+	// Endpoints are the address:port pairs behind it, sorted. Empty where only the name is known, as at the ends of a
+	// connection or a dependency.
+	Endpoints []Endpoint
+	// Labels of the Kubernetes object.
+	Labels map[string]string
+	// Health past the hysteresis.
+	Health HealthStatus
+	// HealthReasons say why, most important first: connections_succeed, connections_fail, no_traffic.
+	HealthReasons []string
+	// FirstSeen is when it was first known (UTC).
+	FirstSeen time.Time
+	// LastSeen is when something was last seen of it (UTC).
+	LastSeen time.Time
+}
+
+// Key is `namespace/name`, as the maps of [ServiceMap] have it.
+func (s *Service) Key() string { return s.Namespace + "/" + s.Name }
