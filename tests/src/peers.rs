@@ -3,8 +3,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -60,6 +59,27 @@ impl Stage {
     /// Makes `count` connections, each closed at once, and says how they went.
     pub fn connect_and_close(&self, address: SocketAddr, count: u32) -> Outcome {
         self.connect(address, count, &[]).1
+    }
+
+    /// Starts the server on `count` free ports.
+    pub fn serve_ports(&self, count: u32) -> (Process, Vec<SocketAddr>) {
+        let address = self.pair.server.v4;
+        let mut command = self.pair.server.command(self.program(SERVER));
+        let mut process =
+            Process::spawn(SERVER, command.args(["serve", &address.to_string(), &count.to_string()]));
+        let ports = process.wait_for_line("ready ", DEADLINE);
+        let target = |port: &str| SocketAddr::new(address, port.parse().expect("a port number"));
+        (process, ports.split(' ').map(target).collect())
+    }
+
+    /// Makes `rate` short connections a second over these targets for a time, and says how many they were.
+    pub fn load(&self, targets: &[SocketAddr], rate: u32, duration: Duration) -> u64 {
+        let address = targets.first().expect("a target").ip().to_string();
+        let mut command = self.pair.client.command(self.program(CLIENT));
+        command.args(["load", &address, &rate.to_string(), &duration.as_secs().to_string()]);
+        command.args(targets.iter().map(|target| target.port().to_string()));
+        let made = Process::spawn(CLIENT, &mut command).wait_for_line("done ", DEADLINE + 2 * duration);
+        made.parse().expect("a number of connections")
     }
 
     fn connect(&self, address: SocketAddr, count: u32, options: &[&str]) -> (Process, Outcome) {
@@ -119,21 +139,6 @@ impl Outcome {
     }
 }
 
-/// A client of this machine's own namespace, for tests without namespaces.
-pub fn connect_from_here(program: &Path, address: SocketAddr, count: u32) -> Process {
-    let mut command = Command::new(program);
-    command.args([
-        "connect",
-        &address.ip().to_string(),
-        &address.port().to_string(),
-        &count.to_string(),
-        "--hold",
-    ]);
-    let mut process = Process::spawn(CLIENT, &mut command);
-    process.wait_for_line("done ", DEADLINE);
-    process
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +163,15 @@ mod tests {
         let address = stage.serve(Family::V4).address; // The server is gone by the next line.
         let outcome = stage.connect_and_close(address, 4);
         assert_eq!(outcome, Outcome { opened: 0, refused: 4, other: 0 });
+    }
+
+    #[test]
+    fn a_load_makes_every_connection_that_it_says() {
+        require!(Need::Root);
+        let stage = Stage::set();
+        let (_server, targets) = stage.serve_ports(4);
+        assert_eq!(targets.len(), 4);
+        assert_eq!(stage.load(&targets, 200, Duration::from_secs(1)), 200);
     }
 
     #[test]

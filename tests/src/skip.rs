@@ -52,6 +52,12 @@ pub fn met(test: &str, needs: &[Need]) -> bool {
     false
 }
 
+/// A figure that a passing test found, for the report: `tools/test-all.sh` picks these lines out.
+pub fn figure(text: &str) {
+    // Straight to the handle, as above.
+    let _ = writeln!(std::io::stderr(), "    figure: {text}");
+}
+
 /// Returns from the test, loudly, when the machine lacks something.
 #[macro_export]
 macro_rules! require {

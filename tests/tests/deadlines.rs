@@ -1,7 +1,6 @@
 //! What `make run` shows on a terminal, and how soon: within 2 seconds on a quiet machine. A test machine is not quiet,
 //! so the tests allow ten times that, and print the median.
 
-use std::io::Write;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use servicemap_tests::netns::Family;
 use servicemap_tests::peers::{CLIENT, SERVER, Stage};
 use servicemap_tests::process::Process;
 use servicemap_tests::require;
-use servicemap_tests::skip::Need;
+use servicemap_tests::skip::{Need, figure};
 
 /// Ten times what is promised.
 const ALLOWED: Duration = Duration::from_secs(20);
@@ -48,7 +47,7 @@ fn wait_until_shown(terminal: &mut Process, port: u16) {
 
 fn report(what: &str, mut times: Vec<Duration>) {
     times.sort();
-    let _ = writeln!(std::io::stderr(), "{what}: median {:.2?} of {times:.2?}", times[times.len() / 2]);
+    figure(&format!("{what}: median {:.2?} of {times:.2?}", times[times.len() / 2]));
 }
 
 #[test]
