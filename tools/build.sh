@@ -12,7 +12,7 @@ case ${1:-} in
   library) library ;;
   c)
     library
-    ffi/examples/build.sh
+    SANITIZE=address,undefined ffi/examples/build.sh target/c
     ;;
   go)
     go/build-native.sh

@@ -1,12 +1,16 @@
-//! The Go package: a Go program that prints events.
+//! The Go package: the Go example that prints events.
 
 use std::process::Command;
 
+use servicemap_tests::agent::TOLD;
 use servicemap_tests::artifacts;
 use servicemap_tests::edge::Edge;
+use servicemap_tests::netns::Family;
 use servicemap_tests::process::Process;
+use servicemap_tests::require;
+use servicemap_tests::skip::Need;
 
-use crate::cases::Door;
+use crate::cases::{Case, Door, put_through};
 
 struct GoProgram(Process);
 
@@ -22,8 +26,15 @@ impl Door for GoProgram {
     }
 
     fn edges(&mut self) -> Vec<Edge> {
-        Vec::new()
+        Edge::from_lines(&self.0.stdout())
     }
 }
 
 crate::cases!(GoProgram::start);
+
+#[test]
+fn it_stops_when_it_is_asked_to() {
+    require!(Need::Root, Need::Btf);
+    let mut seen = put_through(Case { family: Family::V4, before_the_start: true }, GoProgram::start);
+    assert!(seen.door.0.terminate(TOLD).success(), "{:?}", seen.door.0);
+}
