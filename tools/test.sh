@@ -15,11 +15,9 @@ rust_unit_tests() {
 
 go_tests() {
   local module
-  go/build-native.sh
   for module in $(tools/go-modules.sh); do
     (
       cd "$module"
-      go vet ./...
       go test -race ./...
       # The same API must compile without cgo and say why it cannot observe.
       CGO_ENABLED=0 go test ./...
@@ -34,12 +32,13 @@ door_tests() {
 
 start=$SECONDS
 step 'Tools and packages' tools/need.sh
-step 'Lint' tools/lint.sh
+step 'Lint of the Rust side' tools/lint.sh rust
 step 'Rust unit tests' rust_unit_tests
 step 'Release binary' tools/build.sh binary
 step 'C library' tools/build.sh library
 step 'C headers and exported symbols are the committed ones' ffi/headers.sh --check
 step 'C program under AddressSanitizer' tools/build.sh c
+step 'Lint of the Go side' tools/lint.sh go
 step 'Go tests, with the race detector and without cgo' go_tests
 step 'Go program' tools/build.sh go
 step 'Collector distribution' tools/build.sh collector
