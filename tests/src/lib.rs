@@ -1,1 +1,19 @@
-//! Shared helpers of the tests across the doors.
+//! Helpers of the tests across the doors. Each module stands for one real thing that a test starts or looks at: a pair
+//! of network namespaces, a process, the agent, a Prometheus, a Collector. A helper panics when the thing fails, with
+//! what it printed: in a test that is the clearest report.
+
+pub mod agent;
+pub mod artifacts;
+pub mod bpf;
+pub mod collector;
+pub mod edge;
+pub mod http;
+pub mod load;
+pub mod map;
+pub mod netns;
+pub mod otlp;
+pub mod peers;
+pub mod process;
+pub mod prometheus;
+pub mod skip;
+pub mod wait;

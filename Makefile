@@ -1,0 +1,49 @@
+# Every task of this repository; the same ones run locally and in CI (.ci/run). Each is a small script in tools/.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+# One task at a time: they share target/ and say what they do in order.
+.NOTPARALLEL:
+
+.PHONY: help
+help: ## List the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run build
+run: ## Build Servicemap and show the live map of this machine
+	@tools/run.sh
+build: ## Build the release binary (stable Rust alone): target/release/servicemap
+	@tools/build.sh binary
+
+.PHONY: test test-all lint tools clean-tools bench
+test: ## Everything that must hold before a merge: lint, unit tests, all doors (the fast tier)
+	@tools/test.sh
+test-all: ## The fast tier, the slow tests and the benchmark; writes docs/test-all.md
+	@tools/test-all.sh
+lint: ## Formatting, clippy, licences and sources, rustdoc, go vet, staticcheck
+	@tools/lint.sh
+bench: ## What Servicemap costs on this machine, as ratios and CPU time
+	@tools/bench.sh
+tools: ## Install what the tests need (Debian packages, and tools built once and kept)
+	@tools/need.sh
+clean-tools: ## Remove the tools that were built and kept
+	@tools/clean-tools.sh
+
+.PHONY: bpf bpf-check headers headers-check
+bpf: ## Rebuild the committed BPF object from core-ebpf/
+	@tools/need.sh bpf && core-ebpf/build.sh
+bpf-check: ## Compare the committed BPF object with one rebuilt here
+	@tools/need.sh bpf && core-ebpf/build.sh --check
+headers: ## Regenerate the C headers in include/
+	@ffi/headers.sh
+headers-check: ## Compare the committed C headers with regenerated ones
+	@ffi/headers.sh --check
+
+.PHONY: native c go collector
+native: ## Build the C library: target/release/libservicemap.{a,so}
+	@tools/build.sh library
+c: ## Build the C example program under AddressSanitizer
+	@tools/build.sh c
+go: ## Build the Go example program against the C library
+	@tools/build.sh go
+collector: ## Build the OpenTelemetry Collector distribution with the servicemap receiver
+	@tools/build.sh collector

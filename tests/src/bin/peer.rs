@@ -1,0 +1,105 @@
+//! One end of a TCP connection, as plain as can be.
+//!
+//! - `peer listen ADDRESS PORT`: prints `ready PORT`, then accepts, reads to the end and closes, until it is killed.
+//! - `peer connect ADDRESS PORT COUNT [--hold]`: makes COUNT connections one after the other, writes one byte on each and
+//!   closes it (or keeps all of them open until standard input ends), and prints `done OPENED REFUSED OTHER`.
+//! - `peer serve ADDRESS COUNT`: listens on COUNT free ports and prints `ready PORT …`, until it is killed.
+//! - `peer load ADDRESS RATE SECONDS PORT …`: makes RATE short connections a second (0: as many as it can) over these
+//!   ports and prints `done MADE`.
+
+use std::io::{ErrorKind, Read, Write, stdin, stdout};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::thread::spawn;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use servicemap_tests::load::{self, Load};
+
+fn main() -> Result<()> {
+    leave_the_unit();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["listen", address, port] => listen(socket_address(address, port)?),
+        ["connect", address, port, count] => connect(socket_address(address, port)?, count.parse()?, false),
+        ["connect", address, port, count, "--hold"] => {
+            connect(socket_address(address, port)?, count.parse()?, true)
+        }
+        ["serve", address, count] => serve(address.parse()?, count.parse()?),
+        ["load", address, rate, seconds, ref ports @ ..] => {
+            run_load(address, rate.parse()?, seconds.parse()?, ports)
+        }
+        _ => bail!("use: peer listen | connect | serve | load, with the arguments that peer.rs names"),
+    }
+}
+
+fn socket_address(address: &str, port: &str) -> Result<SocketAddr> {
+    let address: IpAddr = address.parse().with_context(|| format!("no address: {address}"))?;
+    Ok(SocketAddr::new(address, port.parse().with_context(|| format!("no port: {port}"))?))
+}
+
+/// A process in a unit or a container is named by it; tests run in either and want the program's name. The root cgroup
+/// is neither. Where it is not writable (no root, or a container's own view) the process stays where it is.
+fn leave_the_unit() {
+    for root in ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"] {
+        let _ = std::fs::write(format!("{root}/cgroup.procs"), "0");
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<()> {
+    let listener = TcpListener::bind(address).with_context(|| format!("cannot listen at {address}"))?;
+    println!("ready {}", listener.local_addr()?.port());
+    for stream in listener.incoming() {
+        let mut stream = stream?;
+        spawn(move || {
+            let mut byte = [0; 16];
+            // An error is an end, too: the peer was killed.
+            while matches!(stream.read(&mut byte), Ok(1..)) {}
+        });
+    }
+    Ok(())
+}
+
+fn connect(address: SocketAddr, count: u32, hold: bool) -> Result<()> {
+    let (mut opened, mut refused, mut other) = (0, 0, 0);
+    let mut kept = Vec::new();
+    for _ in 0..count {
+        match TcpStream::connect(address) {
+            Ok(mut stream) => {
+                stream.write_all(b"x")?;
+                opened += 1;
+                if hold {
+                    kept.push(stream);
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => refused += 1,
+            Err(error) => {
+                eprintln!("{address}: {error}");
+                other += 1;
+            }
+        }
+    }
+    println!("done {opened} {refused} {other}");
+    stdout().flush()?;
+    if hold {
+        stdin().read_to_end(&mut Vec::new())?;
+    }
+    Ok(())
+}
+
+fn serve(address: IpAddr, count: u32) -> Result<()> {
+    let servers = load::serve(address, count)?;
+    let ports: Vec<String> = servers.iter().map(|(port, _)| port.to_string()).collect();
+    println!("ready {}", ports.join(" "));
+    for (_, server) in servers {
+        server.join().expect("a server thread");
+    }
+    Ok(())
+}
+
+fn run_load(address: &str, rate: u32, seconds: u64, ports: &[&str]) -> Result<()> {
+    let targets = ports.iter().map(|port| socket_address(address, port)).collect::<Result<Vec<_>>>()?;
+    let load = Load { rate: (rate > 0).then_some(rate), duration: Duration::from_secs(seconds) };
+    println!("done {}", load.run(&targets)?);
+    Ok(())
+}

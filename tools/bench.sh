@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# What Servicemap costs on this machine. Arguments: rounds, seconds of each. Close what else uses the machine first.
+source "$(dirname "$0")/lib.sh"
+[[ $EUID -eq 0 ]] || die 'The benchmark loads BPF programs and reads their run time: run `sudo -E make bench`.'
+
+step 'Release binary' tools/build.sh binary
+step 'Benchmark program' cargo build --release --locked -p servicemap-tests
+printf '\n%s, Linux %s, %s cores, %s\n' "$(date --utc +%F)" "$(uname -r)" "$(nproc)" \
+  "$(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)"
+target/release/bench "$@"

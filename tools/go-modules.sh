@@ -1,0 +1,4 @@
+#!/usr/bin/env bash
+# Lists the directories of the Go modules that hold packages (go/tools holds only versions of tools).
+source "$(dirname "$0")/lib.sh"
+find go -name go.mod -not -path 'go/tools/*' -printf '%h\n' | sort
