@@ -4,12 +4,12 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
+use servicemap_core::telemetry::{encode_logs, encode_metrics};
 use servicemap_core::{Consumer, Initial, Next, Observer as Core, ObserverError};
 
 use crate::batch::{Body, Content, Kind};
 use crate::boundary::{Failure, catch};
 use crate::channel::{Bell, Channel, Cursor, Outcome, Pulled, Rung};
-use crate::encode;
 use crate::events::Table;
 use crate::memory::Slice;
 use crate::observer::{ObserverStatus, State};
@@ -53,9 +53,9 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
-    pub(crate) fn new(options: Options) -> Result<Self, Failure> {
-        let core = Core::new(options.settings.clone()).map_err(|error| core_failure(&error))?;
-        Ok(Self {
+    pub(crate) fn new(options: Options) -> Self {
+        let core = Core::new(options.settings.clone());
+        Self {
             logs: Channel::new(Kind::Logs, core.consumer(Initial::Snapshot)),
             metrics: Channel::new(Kind::Metrics, Schedule::default()),
             events: Channel::new(Kind::Events, core.consumer(options.initial)),
@@ -66,7 +66,7 @@ impl Handle {
             started: OnceLock::new(),
             poison: OnceLock::new(),
             bell: Bell::default(),
-        })
+        }
     }
 
     /// Runs a body unless a `fork` or an earlier panic forbids it; a panic of its own poisons the observer.
@@ -135,7 +135,7 @@ impl Handle {
         match kind {
             Kind::Logs => self.logs.next(&self.bell, deadline, |cursor| {
                 self.pull(cursor, max, deadline, |batch, snapshot| {
-                    let encoded = encode::logs(batch, snapshot)?;
+                    let encoded = encode_logs(&batch.events, snapshot, &self.core.info());
                     Ok((encoded.items, Body::Otlp(encoded.bytes)))
                 })
             }),
@@ -237,7 +237,7 @@ impl Handle {
         if cursor.source.done {
             return Ok(Pulled::Ended);
         }
-        let interval = self.options.collection_interval;
+        let interval = self.options.settings.collection_interval;
         let due = *cursor.source.due.get_or_insert_with(|| started + interval.min(FIRST_READING));
         match self.bell.wait(&mut cursor.heard, due.min(deadline)) {
             Rung::Wake => return Ok(Pulled::Woken),
@@ -247,7 +247,7 @@ impl Handle {
         }
         // A host that came late skips readings instead of getting them all at once: they are cumulative.
         cursor.source.due = Some((due + interval).max(Instant::now()));
-        let encoded = encode::metrics(&self.core.readings())?;
+        let encoded = encode_metrics(&self.core.readings(), self.options.settings.max_edge_series);
         let body = Body::Otlp(encoded.bytes);
         let content = Content { kind: Kind::Metrics, first: 0, next: 0, lost: 0, items: encoded.items, body };
         Ok(Pulled::Content(content.into()))
@@ -257,8 +257,9 @@ impl Handle {
 fn core_failure(error: &ObserverError) -> Failure {
     let status = match error {
         ObserverError::Capture(_) => Status::Capture,
-        ObserverError::State(_) => Status::InvalidState,
-        ObserverError::Thread(_) => Status::System,
+        ObserverError::AlreadyStarted(_) => Status::InvalidState,
+        ObserverError::Thread(_) | ObserverError::StopTimeout(_) => Status::System,
+        ObserverError::Panicked => Status::Panic,
     };
     Failure::new(status, error.to_string())
 }

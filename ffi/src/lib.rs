@@ -12,7 +12,6 @@
 pub mod batch;
 pub mod boundary;
 mod channel;
-mod encode;
 pub mod error;
 pub mod events;
 mod handle;

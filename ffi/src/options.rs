@@ -1,7 +1,5 @@
 //! The JSON configuration: the receiver's own settings, and what only an embedding host can say.
 
-use std::time::Duration;
-
 use serde_json::Value;
 use servicemap_core::{Initial, Settings};
 
@@ -11,26 +9,17 @@ use crate::status::Status;
 /// A configuration has at most this many bytes: the settings are some twenty scalars and short lists.
 pub(crate) const MAX_CONFIG_LEN: usize = 1 << 20;
 
-/// Time between two readings of metrics unless the configuration says otherwise.
-const COLLECTION_INTERVAL: Duration = Duration::from_secs(10);
-
 /// What an observer behind the ABI is made from.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) settings: Settings,
     /// What the events cursor gets of what exists already.
     pub(crate) initial: Initial,
-    /// Time between two readings of metrics.
-    pub(crate) collection_interval: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            settings: Settings::default(),
-            initial: Initial::Events,
-            collection_interval: COLLECTION_INTERVAL,
-        }
+        Self { settings: Settings::default(), initial: Initial::Events }
     }
 }
 

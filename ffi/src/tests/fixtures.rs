@@ -26,7 +26,7 @@ use crate::status::Status;
 pub(super) fn observer() -> *mut Observer {
     let settings = Settings { enable_ebpf: false, ..Settings::default() };
     let options = Options { settings, initial: Initial::Events, ..Options::default() };
-    Box::into_raw(Box::new(Observer { handle: Handle::new(options).unwrap() }))
+    Box::into_raw(Box::new(Observer { handle: Handle::new(options) }))
 }
 
 /// Bytes that a function lent.
