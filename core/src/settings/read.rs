@@ -41,7 +41,7 @@ const ATTEMPTS: RangeInclusive<u64> = 1..=1_000_000;
 const RATIO: RangeInclusive<f64> = 0.0..=1.0;
 
 /// Reads the settings of an observer.
-pub(super) fn settings(section: &mut Section<'_>) -> Settings {
+pub(super) fn settings(section: &mut Section<'_, '_>) -> Settings {
     let default = Settings::default();
     Settings {
         name: section.text("name").unwrap_or(default.name),
@@ -59,7 +59,7 @@ pub(super) fn settings(section: &mut Section<'_>) -> Settings {
     }
 }
 
-fn map(section: &mut Section<'_>, default: MapSettings) -> MapSettings {
+fn map(section: &mut Section<'_, '_>, default: MapSettings) -> MapSettings {
     MapSettings {
         version: default.version,
         host: section.text("host_name").filter(|name| !name.is_empty()).map_or(default.host, Into::into),
@@ -82,7 +82,7 @@ fn map(section: &mut Section<'_>, default: MapSettings) -> MapSettings {
     }
 }
 
-fn health(section: &mut Section<'_>, default: &HealthSettings) -> HealthSettings {
+fn health(section: &mut Section<'_, '_>, default: &HealthSettings) -> HealthSettings {
     let health = HealthSettings {
         window: section.duration("window", WINDOW).unwrap_or(default.window),
         unhealthy_ratio: section.number("unhealthy_ratio", RATIO).unwrap_or(default.unhealthy_ratio),

@@ -52,17 +52,17 @@ pub fn join(parent: &str, key: &str) -> String {
 
 /// A map of settings being read. Every key that is asked for is known; [`finish`](Self::finish) reports the others.
 #[derive(Debug)]
-pub struct Section<'a> {
-    entries: &'a [Entry],
-    origin: Option<&'a Origin>,
+pub struct Section<'t, 'p> {
+    entries: &'t [Entry],
+    origin: Option<&'t Origin>,
     path: String,
     asked: Vec<&'static str>,
-    problems: &'a mut Vec<Problem>,
+    problems: &'p mut Vec<Problem>,
 }
 
-impl<'a> Section<'a> {
+impl<'t, 'p> Section<'t, 'p> {
     /// Begins to read a map; an empty value is an empty map, as in the Collector.
-    pub fn new(node: &'a Node, path: &str, problems: &'a mut Vec<Problem>) -> Self {
+    pub fn new(node: &'t Node, path: &str, problems: &'p mut Vec<Problem>) -> Self {
         let entries: &[Entry] = match &node.value {
             Value::Map(entries) => entries,
             Value::Null => &[],
@@ -103,7 +103,7 @@ impl<'a> Section<'a> {
     }
 
     /// The node under a key, unless it is absent or empty.
-    pub fn node(&mut self, key: &'static str) -> Option<&'a Node> {
+    pub fn node(&mut self, key: &'static str) -> Option<&'t Node> {
         self.asked.push(key);
         self.find(key).map(|entry| &entry.node).filter(|node| node.value != Value::Null)
     }
@@ -114,7 +114,7 @@ impl<'a> Section<'a> {
     }
 
     /// Reads a section under this one with `read`; an absent one is read as empty.
-    pub fn section<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'_>) -> T) -> T {
+    pub fn section<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'_, '_>) -> T) -> T {
         const ABSENT: Node = Node::bare(Value::Null);
         let absent = ABSENT;
         let path = join(&self.path, key);
@@ -225,7 +225,7 @@ impl<'a> Section<'a> {
         Some(texts)
     }
 
-    fn find(&self, key: &str) -> Option<&'a Entry> {
+    fn find(&self, key: &str) -> Option<&'t Entry> {
         self.entries.iter().find(|entry| entry.key.name == key)
     }
 

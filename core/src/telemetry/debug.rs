@@ -10,6 +10,7 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, metric, number_data_point};
 use servicemap_map::model::Timestamp;
 
+use super::metrics::data_points;
 use crate::settings::reader::Section;
 
 /// How much is shown.
@@ -33,7 +34,7 @@ pub struct Settings {
 
 impl Settings {
     /// Reads the exporter's section.
-    pub fn read(section: &mut Section<'_>) -> Self {
+    pub fn read(section: &mut Section<'_, '_>) -> Self {
         let choices =
             [("basic", Verbosity::Basic), ("normal", Verbosity::Normal), ("detailed", Verbosity::Detailed)];
         Self { verbosity: section.choice("verbosity", &choices).unwrap_or_default() }
@@ -77,7 +78,7 @@ pub fn show_metrics(
 ) -> io::Result<()> {
     for metrics in &request.resource_metrics {
         let all = || metrics.scope_metrics.iter().flat_map(|scope| &scope.metrics);
-        writeln!(out, "{id}: {} metrics with {} data points", all().count(), all().map(points).sum::<usize>())?;
+        writeln!(out, "{id}: {} metrics with {} data points", all().count(), data_points(request))?;
         if verbosity == Verbosity::Detailed {
             let resource = metrics.resource.as_ref().map_or(&[][..], |resource| &resource.attributes);
             writeln!(out, "  resource {}", attributes(resource))?;
@@ -89,14 +90,6 @@ pub fn show_metrics(
         }
     }
     out.flush()
-}
-
-fn points(metric: &Metric) -> usize {
-    match &metric.data {
-        Some(metric::Data::Sum(sum)) => sum.data_points.len(),
-        Some(metric::Data::Histogram(histogram)) => histogram.data_points.len(),
-        _ => 0,
-    }
 }
 
 fn show_metric(out: &mut impl Write, metric: &Metric, verbosity: Verbosity) -> io::Result<()> {

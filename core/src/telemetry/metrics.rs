@@ -39,6 +39,21 @@ pub fn requests(readings: &Readings, max_edge_series: usize, max_bytes: usize) -
     groups.into_iter().map(|metrics| request(metrics, &readings.snapshot.observer)).collect()
 }
 
+/// Data points in a request.
+pub fn data_points(request: &ExportMetricsServiceRequest) -> usize {
+    let scopes = request.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
+    scopes.flat_map(|scope| &scope.metrics).map(data_points_of).sum()
+}
+
+fn data_points_of(metric: &Metric) -> usize {
+    match &metric.data {
+        Some(metric::Data::Sum(sum)) => sum.data_points.len(),
+        Some(metric::Data::Histogram(histogram)) => histogram.data_points.len(),
+        // No other kind is made here.
+        _ => 0,
+    }
+}
+
 fn sent_families(readings: &Readings, max_edge_series: usize) -> impl Iterator<Item = Family<'_>> {
     families(readings, max_edge_series)
         .into_iter()

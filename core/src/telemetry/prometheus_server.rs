@@ -29,7 +29,7 @@ pub struct Settings {
 
 impl Settings {
     /// Reads the exporter's section.
-    pub fn read(section: &mut Section<'_>) -> Self {
+    pub fn read(section: &mut Section<'_, '_>) -> Self {
         let endpoint = section.text("endpoint").unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned());
         let port = endpoint.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
         if !matches!(port, Some(Ok(_))) {

@@ -39,7 +39,7 @@ impl Default for RetrySettings {
 }
 
 impl RetrySettings {
-    pub(super) fn read(section: &mut Section<'_>) -> Self {
+    pub(super) fn read(section: &mut Section<'_, '_>) -> Self {
         let day = Duration::from_secs(24 * 3600);
         let default = Self::default();
         let settings = Self {

@@ -85,7 +85,7 @@ pub struct Settings {
 
 impl Settings {
     /// Reads the exporter's section.
-    pub fn read(section: &mut Section<'_>) -> Self {
+    pub fn read(section: &mut Section<'_, '_>) -> Self {
         let settings = Self {
             endpoint: section.text("endpoint").unwrap_or_default(),
             tls: section.section("tls", read_tls),
@@ -136,7 +136,7 @@ impl Settings {
     }
 }
 
-fn read_tls(section: &mut Section<'_>) -> TlsSettings {
+fn read_tls(section: &mut Section<'_, '_>) -> TlsSettings {
     let tls = TlsSettings {
         insecure: section.flag("insecure").unwrap_or(false),
         ca_file: section.text("ca_file").map(PathBuf::from),
@@ -150,7 +150,7 @@ fn read_tls(section: &mut Section<'_>) -> TlsSettings {
     tls
 }
 
-fn read_headers(section: &mut Section<'_>) -> Vec<(MetadataKey<Ascii>, MetadataValue<Ascii>)> {
+fn read_headers(section: &mut Section<'_, '_>) -> Vec<(MetadataKey<Ascii>, MetadataValue<Ascii>)> {
     let Some(node) = section.node("headers") else { return Vec::new() };
     let Value::Map(entries) = &node.value else {
         section.problem("headers", format!("is {}, but a map of header names to values belongs here", node.value.describe()));

@@ -1,93 +1,22 @@
 //! Against a real gRPC server in this process.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
 use opentelemetry_proto::tonic::collector::logs::v1::{
     ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
 };
-use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{MetricsService, MetricsServiceServer};
-use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use servicemap_map::model::{EventData, EventType, HealthStatus, ServiceType, Severity};
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
-use tonic::codec::CompressionEncoding;
-use tonic::transport::server::{Router, TcpIncoming};
+use tonic::Status;
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
-use tonic::{Request, Response, Status};
 
+use super::test_receiver::{PATIENCE, Receiver};
 use super::*;
 use crate::settings::tree::{Node, Value};
 use crate::telemetry::{encode_logs, encode_metrics, fixtures};
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A receiver that answers what the test put into its list, then with success, and keeps every request.
-#[derive(Clone, Default)]
-struct Receiver {
-    answers: Arc<Mutex<VecDeque<Result<ExportLogsServiceResponse, Status>>>>,
-    logs: Arc<Mutex<Vec<(ExportLogsServiceRequest, Vec<(String, String)>)>>>,
-    metrics: Arc<Mutex<Vec<ExportMetricsServiceRequest>>>,
-    came: Arc<Notify>,
-}
-
-#[tonic::async_trait]
-impl LogsService for Receiver {
-    async fn export(&self, request: Request<ExportLogsServiceRequest>) -> Result<Response<ExportLogsServiceResponse>, Status> {
-        let headers = ["x-token", "grpc-encoding", "user-agent"]
-            .into_iter()
-            .filter_map(|key| Some((key.to_owned(), request.metadata().get(key)?.to_str().ok()?.to_owned())))
-            .collect();
-        self.logs.lock().unwrap().push((request.into_inner(), headers));
-        self.came.notify_one();
-        let answer = self.answers.lock().unwrap().pop_front();
-        answer.unwrap_or_else(|| Ok(ExportLogsServiceResponse::default())).map(Response::new)
-    }
-}
-
-#[tonic::async_trait]
-impl MetricsService for Receiver {
-    async fn export(
-        &self,
-        request: Request<ExportMetricsServiceRequest>,
-    ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
-        self.metrics.lock().unwrap().push(request.into_inner());
-        self.came.notify_one();
-        Ok(Response::new(ExportMetricsServiceResponse::default()))
-    }
-}
-
-impl Receiver {
-    fn answering(answers: impl IntoIterator<Item = Result<ExportLogsServiceResponse, Status>>) -> Self {
-        Self { answers: Arc::new(Mutex::new(answers.into_iter().collect())), ..Self::default() }
-    }
-
-    fn routes(&self, mut server: Server) -> Router {
-        let (gzip, zstd) = (CompressionEncoding::Gzip, CompressionEncoding::Zstd);
-        let logs = LogsServiceServer::new(self.clone()).accept_compressed(gzip).accept_compressed(zstd);
-        let metrics = MetricsServiceServer::new(self.clone()).accept_compressed(gzip).accept_compressed(zstd);
-        server.add_service(logs).add_service(metrics)
-    }
-
-    fn listen(&self, server: Server) -> SocketAddr {
-        let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = incoming.local_addr().unwrap();
-        tokio::spawn(self.routes(server).serve_with_incoming(incoming));
-        address
-    }
-
-    async fn wait_for_requests(&self, count: usize) {
-        let all_came = async {
-            while self.logs.lock().unwrap().len() + self.metrics.lock().unwrap().len() < count {
-                self.came.notified().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, all_came).await.expect("the requests came in time");
-    }
-}
 
 fn settings(json: &str) -> Settings {
     let node: Node = serde_json::from_str(json).unwrap();
@@ -119,9 +48,10 @@ async fn connect(settings: Settings) -> Arc<Connection> {
 
 async fn send_logs(settings: Settings) -> ExportLogsServiceRequest {
     let (payload, request) = logs_payload();
-    let queue = start(connect(settings).await, Signal::Logs, &Handle::current());
+    let (queue, sending) = start(connect(settings).await, Signal::Logs, &Handle::current());
     queue.push(payload);
-    queue.flush(PATIENCE).await;
+    drop(queue);
+    sending.finish(PATIENCE).await;
     request
 }
 
@@ -157,9 +87,10 @@ async fn metrics_arrive_at_the_metrics_service() {
     let connection = connect(quick(receiver.listen(Server::builder()))).await;
     let encoded = encode_metrics(&fixtures::readings(), 10);
     let sent: ExportMetricsServiceRequest = prost::Message::decode(&*encoded.bytes).unwrap();
-    let queue = start(connection, Signal::Metrics, &Handle::current());
+    let (queue, sending) = start(connection, Signal::Metrics, &Handle::current());
     queue.push(Payload { bytes: encoded.bytes.into(), items: encoded.items });
-    queue.flush(PATIENCE).await;
+    drop(queue);
+    sending.finish(PATIENCE).await;
     assert_eq!(*receiver.metrics.lock().unwrap(), [sent]);
 }
 
@@ -189,12 +120,13 @@ async fn partial_success_is_not_sent_again() {
 #[tokio::test]
 async fn later_requests_wait_for_earlier_ones() {
     let receiver = Receiver::answering([Err(Status::unavailable("busy"))]);
-    let queue = start(connect(quick(receiver.listen(Server::builder()))).await, Signal::Logs, &Handle::current());
+    let (queue, sending) = start(connect(quick(receiver.listen(Server::builder()))).await, Signal::Logs, &Handle::current());
     let (first, request) = logs_payload();
     let empty = encode_logs(&[], None, &fixtures::observer());
     queue.push(first);
     queue.push(Payload { bytes: empty.bytes.into(), items: 0 });
-    queue.flush(PATIENCE).await;
+    drop(queue);
+    sending.finish(PATIENCE).await;
     let got: Vec<_> = receiver.logs.lock().unwrap().iter().map(|(request, _)| request.clone()).collect();
     assert_eq!(got.len(), 3);
     assert_eq!(got[..2], [request.clone(), request]);
@@ -209,7 +141,7 @@ async fn restarted_receiver_is_found_again() {
     let first = tokio::spawn(receiver.routes(Server::builder()).serve_with_incoming_shutdown(incoming, async {
         let _ = stopped.await;
     }));
-    let queue = start(connect(quick(address)).await, Signal::Logs, &Handle::current());
+    let (queue, sending) = start(connect(quick(address)).await, Signal::Logs, &Handle::current());
     queue.push(logs_payload().0);
     receiver.wait_for_requests(1).await;
     stop.send(()).unwrap();
@@ -219,7 +151,8 @@ async fn restarted_receiver_is_found_again() {
     let incoming = TcpIncoming::bind(address).unwrap();
     tokio::spawn(receiver.routes(Server::builder()).serve_with_incoming(incoming));
     receiver.wait_for_requests(2).await;
-    queue.flush(PATIENCE).await;
+    drop(queue);
+    sending.finish(PATIENCE).await;
 }
 
 #[tokio::test]
