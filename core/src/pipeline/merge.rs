@@ -32,11 +32,14 @@ pub(super) fn tree_of_set(set: &str, order: usize) -> Result<Node, Problem> {
         .split_once('=')
         .map(|(path, text)| (keys(path.trim()), text))
         .filter(|(keys, _)| keys.iter().all(|key| !key.is_empty()))
-        .ok_or_else(|| problem(format!("{set:?} is not key=value; write for example exporters.debug.verbosity=normal")))?;
+        .ok_or_else(|| {
+            problem(format!("{set:?} is not key=value; write for example exporters.debug.verbosity=normal"))
+        })?;
     let mut node = if text.trim().is_empty() {
         Node::bare(Value::Null)
     } else {
-        yaml::parse(text, &file, order).map_err(|error| problem(format!("the value of {set:?} is {}", error.message)))?
+        yaml::parse(text, &file, order)
+            .map_err(|error| problem(format!("the value of {set:?} is {}", error.message)))?
     };
     without_lines(&mut node);
     for key in keys.into_iter().rev() {
@@ -106,7 +109,9 @@ mod tests {
         for set in ["a", "=1", "a..b=1"] {
             assert_eq!(
                 tree_of_set(set, 0).unwrap_err().to_string(),
-                format!("--set: {set:?} is not key=value; write for example exporters.debug.verbosity=normal")
+                format!(
+                    "--set: {set:?} is not key=value; write for example exporters.debug.verbosity=normal"
+                )
             );
         }
     }

@@ -69,8 +69,15 @@ fn send_logs(batch: &Batch, snapshot: Option<&Snapshot>, observer: &ObserverInfo
         );
     }
     for request in logs::requests(&batch.events, snapshot, observer, REQUEST_BYTES) {
-        let items = request.resource_logs.iter().flat_map(|logs| &logs.scope_logs).map(|scope| scope.log_records.len()).sum();
-        send(&request, items, sinks, |mut out, id, verbosity| debug::show_logs(&mut out, id, &request, verbosity));
+        let items = request
+            .resource_logs
+            .iter()
+            .flat_map(|logs| &logs.scope_logs)
+            .map(|scope| scope.log_records.len())
+            .sum();
+        send(&request, items, sinks, |mut out, id, verbosity| {
+            debug::show_logs(&mut out, id, &request, verbosity)
+        });
     }
 }
 
@@ -101,7 +108,9 @@ pub(super) fn pump_metrics(
 
 fn send_metrics(request: &ExportMetricsServiceRequest, sinks: &[Sink]) {
     let items = metrics::data_points(request);
-    send(request, items, sinks, |mut out, id, verbosity| debug::show_metrics(&mut out, id, request, verbosity));
+    send(request, items, sinks, |mut out, id, verbosity| {
+        debug::show_metrics(&mut out, id, request, verbosity)
+    });
 }
 
 /// Shows the request and queues it, encoded once.
@@ -115,7 +124,8 @@ fn send(
     for sink in sinks {
         match sink {
             Sink::Otlp(queue) => {
-                let payload = payload.get_or_insert_with(|| Payload { bytes: request.encode_to_vec().into(), items });
+                let payload =
+                    payload.get_or_insert_with(|| Payload { bytes: request.encode_to_vec().into(), items });
                 queue.push(payload.clone());
             }
             Sink::Debug(debug) => debug.show(&show),

@@ -81,7 +81,10 @@ pub async fn run(config: Config, shutdown: watch::Receiver<bool>) -> Result<(), 
 }
 
 /// Waits for the shutdown, or for an observer that ends before.
-async fn wait(observers: &BTreeMap<String, Receiver>, mut shutdown: watch::Receiver<bool>) -> Result<(), RunError> {
+async fn wait(
+    observers: &BTreeMap<String, Receiver>,
+    mut shutdown: watch::Receiver<bool>,
+) -> Result<(), RunError> {
     let mut look = tokio::time::interval(WATCH_INTERVAL);
     loop {
         tokio::select! {
@@ -146,15 +149,21 @@ async fn open_exporters(config: &Config) -> Result<BTreeMap<String, Opened>, Run
         }
         let exporter = match exporter {
             Exporter::OtlpGrpc(settings) => {
-                let connection = Connection::open(&format!("exporters::{id}"), settings.clone()).await;
-                Opened::OtlpGrpc(Arc::new(connection.map_err(|source| RunError::Unreachable { id: id.clone(), source })?))
+                let connection = Connection::open(&format!("exporters::{id}"), (**settings).clone()).await;
+                Opened::OtlpGrpc(Arc::new(
+                    connection.map_err(|source| RunError::Unreachable { id: id.clone(), source })?,
+                ))
             }
             Exporter::Prometheus(settings) => {
-                let server = Server::bind(settings).await.map_err(|source| RunError::Listen { id: id.clone(), source })?;
+                let server = Server::bind(settings)
+                    .await
+                    .map_err(|source| RunError::Listen { id: id.clone(), source })?;
                 tracing::info!("exporters::{id}: metrics are at http://{}/metrics", server.address());
                 Opened::Prometheus(server)
             }
-            Exporter::Debug(settings) => Opened::Debug(Arc::new(DebugSink::new(id.clone(), settings.verbosity))),
+            Exporter::Debug(settings) => {
+                Opened::Debug(Arc::new(DebugSink::new(id.clone(), settings.verbosity)))
+            }
         };
         opened.insert(id.clone(), exporter);
     }
@@ -175,7 +184,12 @@ struct Running {
 }
 
 impl Running {
-    fn start(&mut self, config: &Config, observers: &BTreeMap<String, Receiver>, mut opened: BTreeMap<String, Opened>) {
+    fn start(
+        &mut self,
+        config: &Config,
+        observers: &BTreeMap<String, Receiver>,
+        mut opened: BTreeMap<String, Opened>,
+    ) {
         for pipeline in &config.pipelines {
             let sinks = self.sinks(pipeline, observers, &mut opened);
             for receiver in pipeline.receivers.iter().filter_map(|id| observers.get(id)) {
@@ -199,13 +213,20 @@ impl Running {
         let mut sinks = Vec::new();
         for id in &pipeline.exporters {
             match opened.get(id) {
-                Some(Opened::OtlpGrpc(connection)) => sinks.push(Sink::Otlp(self.queue(id, connection, pipeline.signal))),
+                Some(Opened::OtlpGrpc(connection)) => {
+                    sinks.push(Sink::Otlp(self.queue(id, connection, pipeline.signal)));
+                }
                 Some(Opened::Debug(sink)) => sinks.push(Sink::Debug(sink.clone())),
                 Some(Opened::Prometheus(_)) => {
                     let receiver = pipeline.receivers.first().and_then(|id| observers.get(id));
-                    if let (Some(Opened::Prometheus(server)), Some(receiver)) = (opened.remove(id), receiver) {
+                    if let (Some(Opened::Prometheus(server)), Some(receiver)) = (opened.remove(id), receiver)
+                    {
                         let (observer, stop) = (receiver.observer.clone(), self.stop_servers.subscribe());
-                        let serving = server.serve(receiver.settings.max_edge_series, move || observer.readings(), stop);
+                        let serving = server.serve(
+                            receiver.settings.max_edge_series,
+                            move || observer.readings(),
+                            stop,
+                        );
                         self.servers.push(tokio::spawn(serving));
                     }
                 }
@@ -251,7 +272,13 @@ impl Running {
                     return;
                 }
             }
-            pump_metrics(|| observer.readings(), &stop, settings.collection_interval, settings.max_edge_series, &sinks);
+            pump_metrics(
+                || observer.readings(),
+                &stop,
+                settings.collection_interval,
+                settings.max_edge_series,
+                &sinks,
+            );
         }));
     }
 
@@ -262,7 +289,8 @@ impl Running {
         for pump in pumps {
             pump.await?;
         }
-        let flushes: Vec<_> = sendings.into_iter().map(|sending| tokio::spawn(sending.finish(FLUSH_DEADLINE))).collect();
+        let flushes: Vec<_> =
+            sendings.into_iter().map(|sending| tokio::spawn(sending.finish(FLUSH_DEADLINE))).collect();
         for flush in flushes {
             flush.await?;
         }

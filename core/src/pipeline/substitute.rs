@@ -7,7 +7,12 @@ use crate::settings::reader::{Problem, join};
 use crate::settings::tree::{Node, Value};
 
 /// Replaces every reference under `node`, asking `lookup` for variables.
-pub(super) fn substitute(node: &mut Node, path: &str, lookup: &dyn Fn(&str) -> Option<String>, problems: &mut Vec<Problem>) {
+pub(super) fn substitute(
+    node: &mut Node,
+    path: &str,
+    lookup: &dyn Fn(&str) -> Option<String>,
+    problems: &mut Vec<Problem>,
+) {
     match &mut node.value {
         Value::Text(text) => match expand(text, lookup) {
             Ok(Expanded { text, whole: true }) if text.is_empty() => node.value = Value::Null,
@@ -15,7 +20,9 @@ pub(super) fn substitute(node: &mut Node, path: &str, lookup: &dyn Fn(&str) -> O
                 node.value = Value::Text(text);
                 node.untyped |= whole;
             }
-            Err(message) => problems.push(Problem { origin: node.origin.clone(), path: path.to_owned(), message }),
+            Err(message) => {
+                problems.push(Problem { origin: node.origin.clone(), path: path.to_owned(), message });
+            }
         },
         Value::List(items) => {
             for item in items {
@@ -72,10 +79,14 @@ fn resolve(reference: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<S
         None => (reference, None),
     };
     if let Some((scheme, _)) = name.split_once(':') {
-        return Err(format!("source {scheme:?} of \"${{{reference}}}\" is unknown; only ${{env:NAME}} can be read"));
+        return Err(format!(
+            "source {scheme:?} of \"${{{reference}}}\" is unknown; only ${{env:NAME}} can be read"
+        ));
     }
     if name.is_empty() || !name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric()) {
-        return Err(format!("{name:?} is no name of an environment variable; write letters, digits and underscores"));
+        return Err(format!(
+            "{name:?} is no name of an environment variable; write letters, digits and underscores"
+        ));
     }
     let value = lookup(name).filter(|value| !value.is_empty() || default.is_none());
     value.or_else(|| default.map(str::to_owned)).ok_or_else(|| {
@@ -126,14 +137,22 @@ mod tests {
             message("${env:NONE}"),
             "environment variable NONE is not set; set it, or write ${env:NONE:-default}"
         );
-        assert_eq!(message("${file:/x}"), "source \"file\" of \"${file:/x}\" is unknown; only ${env:NAME} can be read");
-        assert_eq!(message("${env:HOST"), "\"${env:HOST\" has \"${\" without \"}\"; write \"$$\" for a dollar");
+        assert_eq!(
+            message("${file:/x}"),
+            "source \"file\" of \"${file:/x}\" is unknown; only ${env:NAME} can be read"
+        );
+        assert_eq!(
+            message("${env:HOST"),
+            "\"${env:HOST\" has \"${\" without \"}\"; write \"$$\" for a dollar"
+        );
         assert!(message("${env:A-B}").starts_with("\"A-B\" is no name"));
     }
 
     #[test]
     fn only_a_lone_reference_is_untyped() {
-        for (text, whole) in [("${env:HOST}", true), ("${env:HOST}${env:HOST}", false), ("a${env:HOST}", false), ("$$", false)] {
+        for (text, whole) in
+            [("${env:HOST}", true), ("${env:HOST}${env:HOST}", false), ("a${env:HOST}", false), ("$$", false)]
+        {
             assert_eq!(expand(text, &lookup).unwrap().whole, whole, "{text}");
         }
     }

@@ -26,7 +26,11 @@ impl fmt::Display for Problem {
         if let Some(origin) = &self.origin {
             write!(f, "{origin}: ")?;
         }
-        if self.path.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.path, self.message) }
+        if self.path.is_empty() {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "{}: {}", self.path, self.message)
+        }
     }
 }
 
@@ -97,7 +101,8 @@ impl<'t, 'p> Section<'t, 'p> {
 
     /// Reports a problem with a key of this section.
     pub fn problem(&mut self, key: &str, message: impl Into<String>) {
-        let origin = self.find(key).and_then(|entry| entry.node.origin.clone().or_else(|| entry.key.origin.clone()));
+        let origin =
+            self.find(key).and_then(|entry| entry.node.origin.clone().or_else(|| entry.key.origin.clone()));
         let origin = origin.or_else(|| self.origin.cloned());
         self.problems.push(Problem { origin, path: join(&self.path, key), message: message.into() });
     }
@@ -149,12 +154,16 @@ impl<'t, 'p> Section<'t, 'p> {
         let node = self.node(key)?;
         let number = match &node.value {
             Value::Integer(value) => *value,
-            Value::Text(text) if node.untyped && text.parse::<i128>().is_ok() => text.parse().unwrap_or_default(),
+            Value::Text(text) if node.untyped && text.parse::<i128>().is_ok() => {
+                text.parse().unwrap_or_default()
+            }
             other => return self.wrong(key, other, "a whole number"),
         };
         match u64::try_from(number).ok().filter(|number| range.contains(number)) {
             Some(number) => Some(number),
-            None => self.outside(key, &number.to_string(), &range.start().to_string(), &range.end().to_string()),
+            None => {
+                self.outside(key, &number.to_string(), &range.start().to_string(), &range.end().to_string())
+            }
         }
     }
 
@@ -170,7 +179,9 @@ impl<'t, 'p> Section<'t, 'p> {
             #[expect(clippy::cast_precision_loss, reason = "anything large is out of range anyway")]
             Value::Integer(value) => *value as f64,
             Value::Float(value) => *value,
-            Value::Text(text) if node.untyped && text.parse::<f64>().is_ok() => text.parse().unwrap_or_default(),
+            Value::Text(text) if node.untyped && text.parse::<f64>().is_ok() => {
+                text.parse().unwrap_or_default()
+            }
             other => return self.wrong(key, other, "a number"),
         };
         if range.contains(&number) {
@@ -219,7 +230,9 @@ impl<'t, 'p> Section<'t, 'p> {
         for item in items {
             match &item.value {
                 Value::Text(text) => texts.push(text.clone()),
-                other => self.problem(key, format!("has {} in its list, but texts belong there", other.describe())),
+                other => {
+                    self.problem(key, format!("has {} in its list, but texts belong there", other.describe()));
+                }
             }
         }
         Some(texts)

@@ -42,7 +42,12 @@ impl Settings {
 }
 
 /// Shows log records.
-pub fn show_logs(out: &mut impl Write, id: &str, request: &ExportLogsServiceRequest, verbosity: Verbosity) -> io::Result<()> {
+pub fn show_logs(
+    out: &mut impl Write,
+    id: &str,
+    request: &ExportLogsServiceRequest,
+    verbosity: Verbosity,
+) -> io::Result<()> {
     for logs in &request.resource_logs {
         let records = || logs.scope_logs.iter().flat_map(|scope| &scope.log_records);
         writeln!(out, "{id}: {} log records", records().count())?;
@@ -150,8 +155,10 @@ mod tests {
     use crate::telemetry::{fixtures, logs, metrics};
 
     fn logs_shown(verbosity: Verbosity) -> String {
-        let service = fixtures::service(fixtures::HOST, "nginx.service", ServiceType::Process, HealthStatus::Healthy);
-        let event = fixtures::event(EventType::ServiceDiscovered, Severity::Info, EventData::Service(service));
+        let service =
+            fixtures::service(fixtures::HOST, "nginx.service", ServiceType::Process, HealthStatus::Healthy);
+        let event =
+            fixtures::event(EventType::ServiceDiscovered, Severity::Info, EventData::Service(service));
         let requests = logs::requests(&[event], None, &fixtures::observer(), usize::MAX);
         let mut out = Vec::new();
         show_logs(&mut out, "debug", &requests[0], verbosity).unwrap();
@@ -187,6 +194,9 @@ mod tests {
         let shown = String::from_utf8(out).unwrap();
         assert!(shown.starts_with("debug/m: 20 metrics with "), "{shown}");
         assert!(shown.contains("  servicemap.facts{} 12\n"), "{shown}");
-        assert!(shown.contains("  servicemap.ebpf.events{servicemap.ebpf.event_type=\"connect\"} 21\n"), "{shown}");
+        assert!(
+            shown.contains("  servicemap.ebpf.events{servicemap.ebpf.event_type=\"connect\"} 21\n"),
+            "{shown}"
+        );
     }
 }

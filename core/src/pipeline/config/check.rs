@@ -28,7 +28,10 @@ pub(super) fn check(tree: Node, problems: &mut Vec<Problem>) -> Config {
     configured(ComponentKind::Extension, extensions, problems, |_, _, _, _| ());
     for (section, empty) in [("receiver", receivers.is_empty()), ("exporter", exporters.is_empty())] {
         if empty {
-            problems.push(nowhere("", format!("no {section} configuration specified in config; add a section {section}s")));
+            problems.push(nowhere(
+                "",
+                format!("no {section} configuration specified in config; add a section {section}s"),
+            ));
         }
     }
 
@@ -50,7 +53,8 @@ pub(super) fn check(tree: Node, problems: &mut Vec<Problem>) -> Config {
 }
 
 fn read_log_level(section: &mut Section<'_, '_>) -> LogLevel {
-    let levels = [LogLevel::Debug, LogLevel::Info, LogLevel::Warn, LogLevel::Error].map(|level| (level.as_str(), level));
+    let levels = [LogLevel::Debug, LogLevel::Info, LogLevel::Warn, LogLevel::Error]
+        .map(|level| (level.as_str(), level));
     section.choice("level", &levels).unwrap_or_default()
 }
 
@@ -59,7 +63,7 @@ fn exporter(component: &str, node: &Node, path: &str, problems: &mut Vec<Problem
     let exporter = match component {
         "prometheus" => Exporter::Prometheus(prometheus_server::Settings::read(&mut section)),
         "debug" => Exporter::Debug(debug::Settings::read(&mut section)),
-        _ => Exporter::OtlpGrpc(otlp_grpc::Settings::read(&mut section)),
+        _ => Exporter::OtlpGrpc(Box::new(otlp_grpc::Settings::read(&mut section))),
     };
     section.finish();
     exporter
@@ -79,7 +83,8 @@ fn configured<T>(
             Some((component_type, name)) => (component_type, Some(name)),
             None => (key.name.as_str(), None),
         };
-        let mut problem = |message| problems.push(Problem { origin: key.origin.clone(), path: path.clone(), message });
+        let mut problem =
+            |message| problems.push(Problem { origin: key.origin.clone(), path: path.clone(), message });
         if name == Some("") {
             problem(format!("in {:?} id: the part after / should not be empty", key.name));
         }
@@ -96,10 +101,14 @@ fn unknown_type(kind: ComponentKind, component_type: &str) -> String {
     let unknown = format!("unknown {} type {component_type:?}", kind.as_str());
     match (types.is_empty(), nearest(component_type, types.iter().copied())) {
         (true, _) if kind == ComponentKind::Processor => {
-            format!("{unknown}; there are no processors yet: remove it (events are sent in batches without one)")
+            format!(
+                "{unknown}; there are no processors yet: remove it (events are sent in batches without one)"
+            )
         }
         (true, _) => format!("{unknown}; there are no {} yet: remove it", kind.section()),
-        (false, Some(near)) => format!("{unknown}; did you mean {near:?}? (valid values: [{}])", types.join(", ")),
+        (false, Some(near)) => {
+            format!("{unknown}; did you mean {near:?}? (valid values: [{}])", types.join(", "))
+        }
         (false, None) => format!("{unknown} (valid values: [{}])", types.join(", ")),
     }
 }
@@ -114,7 +123,8 @@ fn check_pipelines(
     let mut pipelines: Vec<Pipeline> = Vec::new();
     let entries = entries(node, PATH, problems);
     if entries.is_empty() {
-        problems.push(nowhere(PATH, "service must have at least one pipeline; add for example logs".to_owned()));
+        problems
+            .push(nowhere(PATH, "service must have at least one pipeline; add for example logs".to_owned()));
     }
     for Entry { key, node } in entries {
         let path = join(PATH, &key.name);
@@ -144,7 +154,11 @@ fn check_pipelines(
         let exporters = used(ComponentKind::Exporter, of_exporters, exporters);
         for exporter in &exporters {
             let refused = refused(exporter, signal, &receivers, &pipelines);
-            problems.extend(refused.map(|message| Problem { origin: key.origin.clone(), path: path.clone(), message }));
+            problems.extend(refused.map(|message| Problem {
+                origin: key.origin.clone(),
+                path: path.clone(),
+                message,
+            }));
         }
         pipelines.push(Pipeline { signal, receivers, exporters });
     }
@@ -157,7 +171,10 @@ fn refused(exporter: &str, signal: Signal, receivers: &[String], before: &[Pipel
     let component = component::find(ComponentKind::Exporter, component_type)?;
     if !component.signals.contains(&signal) {
         let takes: Vec<_> = component.signals.iter().map(|signal| signal.as_str()).collect();
-        return Some(format!("exporter {exporter:?} takes {} only; remove it from this pipeline", takes.join(" and ")));
+        return Some(format!(
+            "exporter {exporter:?} takes {} only; remove it from this pipeline",
+            takes.join(" and ")
+        ));
     }
     let already = before.iter().any(|pipeline| pipeline.exporters.iter().any(|other| other == exporter));
     if component.name == "prometheus" && (receivers.len() > 1 || already) {
@@ -170,26 +187,43 @@ fn refused(exporter: &str, signal: Signal, receivers: &[String], before: &[Pipel
 }
 
 /// The ids of a list, those that are configured and stand there once.
-fn references(node: &Node, kind: ComponentKind, path: &str, known: &[&str], problems: &mut Vec<Problem>) -> Vec<String> {
+fn references(
+    node: &Node,
+    kind: ComponentKind,
+    path: &str,
+    known: &[&str],
+    problems: &mut Vec<Problem>,
+) -> Vec<String> {
     let kind = kind.as_str();
     let mut ids: Vec<String> = Vec::new();
-    let problem = |origin: &Option<Origin>, message| Problem { origin: origin.clone(), path: path.to_owned(), message };
+    let problem =
+        |origin: &Option<Origin>, message| Problem { origin: origin.clone(), path: path.to_owned(), message };
     let Value::List(items) = &node.value else {
-        let message = format!("has {} as its {kind}s, but a list of ids belongs there", node.value.describe());
+        let message =
+            format!("has {} as its {kind}s, but a list of ids belongs there", node.value.describe());
         problems.push(problem(&node.origin, message));
         return ids;
     };
     for item in items {
         let Value::Text(id) = &item.value else {
-            let message = format!("has {} in its list of {kind}s, but ids belong there", item.value.describe());
+            let message =
+                format!("has {} in its list of {kind}s, but ids belong there", item.value.describe());
             problems.push(problem(&item.origin, message));
             continue;
         };
         if !known.contains(&id.as_str()) {
-            let near = nearest(id, known.iter().copied()).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
-            problems.push(problem(&item.origin, format!("references {kind} {id:?} which is not configured{near}")));
+            let near = nearest(id, known.iter().copied())
+                .map(|near| format!("; did you mean {near:?}?"))
+                .unwrap_or_default();
+            problems.push(problem(
+                &item.origin,
+                format!("references {kind} {id:?} which is not configured{near}"),
+            ));
         } else if ids.contains(id) {
-            problems.push(problem(&item.origin, format!("references {kind} {id:?} multiple times; remove all but one")));
+            problems.push(problem(
+                &item.origin,
+                format!("references {kind} {id:?} multiple times; remove all but one"),
+            ));
         } else {
             ids.push(id.clone());
         }

@@ -91,7 +91,9 @@ pub const fn components() -> &'static [Component] {
 
 /// The component of a kind with this type.
 pub(super) fn find(kind: ComponentKind, name: &str) -> Option<&'static Component> {
-    COMPONENTS.iter().find(|component| component.kind == kind && (component.name == name || component.alias == Some(name)))
+    COMPONENTS
+        .iter()
+        .find(|component| component.kind == kind && (component.name == name || component.alias == Some(name)))
 }
 
 /// The types of a kind.

@@ -44,7 +44,7 @@ impl LogLevel {
 /// Settings of an exporter.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Exporter {
-    OtlpGrpc(otlp_grpc::Settings),
+    OtlpGrpc(Box<otlp_grpc::Settings>),
     Prometheus(prometheus_server::Settings),
     Debug(debug::Settings),
 }
@@ -77,7 +77,9 @@ pub struct ConfigErrors {
 impl ConfigErrors {
     fn new(mut problems: Vec<Problem>) -> Self {
         // What stands nowhere (something is missing) comes last.
-        problems.sort_by_key(|problem| problem.origin.as_ref().map_or((usize::MAX, 0), |origin| (origin.order, origin.line)));
+        problems.sort_by_key(|problem| {
+            problem.origin.as_ref().map_or((usize::MAX, 0), |origin| (origin.order, origin.line))
+        });
         Self { problems }
     }
 
@@ -93,7 +95,11 @@ pub fn load(paths: &[PathBuf], sets: &[String]) -> Result<Config, ConfigErrors> 
     load_with(paths, sets, &|name| std::env::var(name).ok())
 }
 
-fn load_with(paths: &[PathBuf], sets: &[String], lookup: &dyn Fn(&str) -> Option<String>) -> Result<Config, ConfigErrors> {
+fn load_with(
+    paths: &[PathBuf],
+    sets: &[String],
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Result<Config, ConfigErrors> {
     let mut problems = Vec::new();
     let files = paths.iter().enumerate().map(|(order, path)| read(path, order));
     let sets = sets.iter().enumerate().map(|(index, set)| merge::tree_of_set(set, paths.len() + index));
@@ -146,7 +152,10 @@ fn json(node: &Node) -> serde_json::Value {
         Value::List(items) => items.iter().map(json).collect(),
         Value::Map(entries) => {
             let shown = |key: &str, node: &Node| if key == "headers" { hidden(node) } else { json(node) };
-            entries.iter().map(|entry| (entry.key.name.clone(), shown(&entry.key.name, &entry.node))).collect()
+            entries
+                .iter()
+                .map(|entry| (entry.key.name.clone(), shown(&entry.key.name, &entry.node)))
+                .collect()
         }
     }
 }
@@ -154,9 +163,10 @@ fn json(node: &Node) -> serde_json::Value {
 /// Headers carry secrets: their names are shown, their values are not.
 fn hidden(node: &Node) -> serde_json::Value {
     match &node.value {
-        Value::Map(entries) => {
-            entries.iter().map(|entry| (entry.key.name.clone(), serde_json::Value::from("[REDACTED]"))).collect()
-        }
+        Value::Map(entries) => entries
+            .iter()
+            .map(|entry| (entry.key.name.clone(), serde_json::Value::from("[REDACTED]")))
+            .collect(),
         _ => "[REDACTED]".into(),
     }
 }

@@ -58,7 +58,7 @@ fn errors_with(what: &str, by: &str) -> Vec<String> {
 fn good_configuration_is_what_it_says() {
     let config = loaded(&[GOOD], &[]).unwrap();
     assert_eq!(config.receivers.len(), 1);
-    assert_eq!(config.receivers[0].1.map.service_timeout, Duration::from_secs(120));
+    assert_eq!(config.receivers[0].1.map.service_timeout, Duration::from_mins(2));
     let ids: Vec<_> = config.exporters.iter().map(|(id, _)| id.as_str()).collect();
     assert_eq!(ids, ["otlp_grpc", "prometheus", "debug"]);
     assert_eq!(config.pipelines.len(), 2);
@@ -78,7 +78,7 @@ fn later_files_and_sets_go_over_earlier_ones() {
     let over = "receivers: {servicemap: {buffer_size: 5}}\n";
     let config = loaded(&[GOOD, over], &["receivers.servicemap.service_timeout=3m"]).unwrap();
     assert_eq!(config.receivers[0].1.map.buffer_size, 5);
-    assert_eq!(config.receivers[0].1.map.service_timeout, Duration::from_secs(180));
+    assert_eq!(config.receivers[0].1.map.service_timeout, Duration::from_mins(3));
 }
 
 #[test]
@@ -96,7 +96,9 @@ fn environment_variables_take_the_wanted_type() {
 fn unset_variable_is_named() {
     assert_eq!(
         errors_with("service_timeout: 2m", "name: ${env:NONE}"),
-        ["a.yaml:3: receivers::servicemap::name: environment variable NONE is not set; set it, or write ${env:NONE:-default}"]
+        [
+            "a.yaml:3: receivers::servicemap::name: environment variable NONE is not set; set it, or write ${env:NONE:-default}"
+        ]
     );
 }
 
@@ -104,7 +106,9 @@ fn unset_variable_is_named() {
 fn unknown_key_has_line_path_and_nearest_key() {
     assert_eq!(
         errors_with("service_timeout", "service_timout"),
-        ["a.yaml:3: receivers::servicemap: unknown key \"service_timout\"; did you mean \"service_timeout\"?"]
+        [
+            "a.yaml:3: receivers::servicemap: unknown key \"service_timout\"; did you mean \"service_timeout\"?"
+        ]
     );
     assert_eq!(
         errors_with("exporters:\n", "exportrs:\n")[0],
@@ -136,7 +140,9 @@ fn unknown_component_has_the_valid_ones() {
     );
     assert_eq!(
         errors_with("exporters:\n", "exporters:\n  kafka:\n"),
-        ["a.yaml:5: exporters::kafka: unknown exporter type \"kafka\" (valid values: [otlp_grpc, prometheus, debug])"]
+        [
+            "a.yaml:5: exporters::kafka: unknown exporter type \"kafka\" (valid values: [otlp_grpc, prometheus, debug])"
+        ]
     );
 }
 
@@ -172,7 +178,10 @@ fn reference_to_nothing_is_told_as_the_collector_does_with_the_nearest_id() {
 #[test]
 fn pipeline_needs_receivers_and_exporters() {
     assert_eq!(
-        errors_with("logs: {receivers: [servicemap], exporters: [otlp_grpc, debug]}", "logs: {receivers: []}"),
+        errors_with(
+            "logs: {receivers: [servicemap], exporters: [otlp_grpc, debug]}",
+            "logs: {receivers: []}"
+        ),
         [
             "a.yaml:15: service::pipelines::logs: must have at least one receiver",
             "a.yaml:15: service::pipelines::logs: must have at least one exporter",
@@ -184,7 +193,9 @@ fn pipeline_needs_receivers_and_exporters() {
 fn component_stands_once_in_a_pipeline() {
     assert_eq!(
         errors_with("[otlp_grpc, debug]", "[debug, debug]"),
-        ["a.yaml:15: service::pipelines::logs: references exporter \"debug\" multiple times; remove all but one"]
+        [
+            "a.yaml:15: service::pipelines::logs: references exporter \"debug\" multiple times; remove all but one"
+        ]
     );
 }
 

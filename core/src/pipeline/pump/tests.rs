@@ -24,13 +24,15 @@ async fn sink(receiver: &OtlpReceiver, signal: Signal) -> (Sink, Sending) {
 
 fn names(receiver: &OtlpReceiver) -> Vec<String> {
     let requests = receiver.logs.lock().unwrap();
-    let records = requests.iter().flat_map(|(request, _)| &request.resource_logs[0].scope_logs[0].log_records);
+    let records =
+        requests.iter().flat_map(|(request, _)| &request.resource_logs[0].scope_logs[0].log_records);
     records.map(|record| record.event_name.clone()).collect()
 }
 
 #[tokio::test]
 async fn events_and_snapshots_reach_the_receiver_until_the_observer_ends() {
-    let service = fixtures::service(fixtures::HOST, "nginx.service", ServiceType::Process, HealthStatus::Healthy);
+    let service =
+        fixtures::service(fixtures::HOST, "nginx.service", ServiceType::Process, HealthStatus::Healthy);
     let event = fixtures::event(EventType::ServiceDiscovered, Severity::Info, EventData::Service(service));
     let snapshot = Some(Arc::new(fixtures::snapshot()));
     let batch = |events| Batch { first: 1, next: 2, lost: 0, events };
@@ -45,7 +47,9 @@ async fn events_and_snapshots_reach_the_receiver_until_the_observer_ends() {
 
     let receiver = OtlpReceiver::default();
     let (sink, sending) = sink(&receiver, Signal::Logs).await;
-    let pumped = tokio::task::spawn_blocking(move || pump_logs(|| answers.next().unwrap(), fixtures::observer, &[sink]));
+    let pumped = tokio::task::spawn_blocking(move || {
+        pump_logs(|| answers.next().unwrap(), fixtures::observer, &[sink]);
+    });
     pumped.await.unwrap();
     sending.finish(PATIENCE).await;
     assert_eq!(names(&receiver), ["servicemap.snapshot", "servicemap.service.discovered"]);
@@ -56,8 +60,9 @@ async fn metrics_are_sent_at_once_and_a_last_time_at_the_end() {
     let receiver = OtlpReceiver::default();
     let (sink, sending) = sink(&receiver, Signal::Metrics).await;
     let (stop, stopped) = mpsc::channel();
-    let hour = Duration::from_secs(3600);
-    let pumped = tokio::task::spawn_blocking(move || pump_metrics(fixtures::readings, &stopped, hour, 10, &[sink]));
+    let hour = Duration::from_hours(1);
+    let pumped =
+        tokio::task::spawn_blocking(move || pump_metrics(fixtures::readings, &stopped, hour, 10, &[sink]));
     receiver.wait_for_requests(1).await;
     drop(stop);
     pumped.await.unwrap();
@@ -71,7 +76,9 @@ async fn metrics_are_sent_at_every_interval() {
     let (sink, sending) = sink(&receiver, Signal::Metrics).await;
     let (stop, stopped) = mpsc::channel();
     let interval = Duration::from_millis(5);
-    let pumped = tokio::task::spawn_blocking(move || pump_metrics(fixtures::readings, &stopped, interval, 10, &[sink]));
+    let pumped = tokio::task::spawn_blocking(move || {
+        pump_metrics(fixtures::readings, &stopped, interval, 10, &[sink]);
+    });
     receiver.wait_for_requests(5).await;
     drop(stop);
     pumped.await.unwrap();

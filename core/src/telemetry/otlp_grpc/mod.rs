@@ -37,7 +37,11 @@ impl Signal {
 
 /// Starts to send what is put into the queue that this returns, in the order in which it is put there. Each delivery
 /// holds the connection.
-pub fn start(connection: Arc<Connection>, signal: Signal, runtime: &tokio::runtime::Handle) -> (Queue, Sending) {
+pub fn start(
+    connection: Arc<Connection>,
+    signal: Signal,
+    runtime: &tokio::runtime::Handle,
+) -> (Queue, Sending) {
     let settings = connection.settings().queue.clone();
     let id = format!("{} ({})", connection.id(), signal.as_str());
     queue::start(&id, &settings, runtime, move |payload| {

@@ -66,7 +66,10 @@ where
         }
     });
     let id: Arc<str> = id.into();
-    (Queue { id: id.clone(), sender, waits: !settings.enabled, dropped: Arc::default() }, Sending { id, task })
+    (
+        Queue { id: id.clone(), sender, waits: !settings.enabled, dropped: Arc::default() },
+        Sending { id, task },
+    )
 }
 
 impl Queue {
@@ -111,7 +114,10 @@ impl Sending {
     pub async fn finish(mut self, deadline: Duration) {
         if tokio::time::timeout(deadline, &mut self.task).await.is_err() {
             self.task.abort();
-            tracing::warn!("{}: the endpoint did not take what was left within {deadline:?}; it is lost", self.id);
+            tracing::warn!(
+                "{}: the endpoint did not take what was left within {deadline:?}; it is lost",
+                self.id
+            );
         }
     }
 }
@@ -128,8 +134,10 @@ mod tests {
         Payload { bytes: Bytes::new(), items }
     }
 
+    type Sent = Arc<Mutex<Vec<usize>>>;
+
     /// A queue whose sender takes one request for each permit; what it took is in the list.
-    fn gated(settings: &QueueSettings) -> ((Queue, Sending), Arc<Semaphore>, Arc<Mutex<Vec<usize>>>) {
+    fn gated(settings: &QueueSettings) -> ((Queue, Sending), Arc<Semaphore>, Sent) {
         let gate = Arc::new(Semaphore::new(0));
         let sent = Arc::new(Mutex::new(Vec::new()));
         let (gate_of_task, sent_of_task) = (gate.clone(), sent.clone());

@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
-use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{MetricsService, MetricsServiceServer};
-use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
 use tokio::sync::Notify;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::Server;
@@ -31,7 +35,10 @@ pub(crate) struct Receiver {
 
 #[tonic::async_trait]
 impl LogsService for Receiver {
-    async fn export(&self, request: Request<ExportLogsServiceRequest>) -> Result<Response<ExportLogsServiceResponse>, Status> {
+    async fn export(
+        &self,
+        request: Request<ExportLogsServiceRequest>,
+    ) -> Result<Response<ExportLogsServiceResponse>, Status> {
         let headers = ["x-token", "grpc-encoding", "user-agent"]
             .into_iter()
             .filter_map(|key| Some((key.to_owned(), request.metadata().get(key)?.to_str().ok()?.to_owned())))
@@ -56,7 +63,9 @@ impl MetricsService for Receiver {
 }
 
 impl Receiver {
-    pub(crate) fn answering(answers: impl IntoIterator<Item = Result<ExportLogsServiceResponse, Status>>) -> Self {
+    pub(crate) fn answering(
+        answers: impl IntoIterator<Item = Result<ExportLogsServiceResponse, Status>>,
+    ) -> Self {
         Self { answers: Arc::new(Mutex::new(answers.into_iter().collect())), ..Self::default() }
     }
 
@@ -83,4 +92,3 @@ impl Receiver {
         tokio::time::timeout(PATIENCE, all_came).await.expect("the requests came in time");
     }
 }
-

@@ -29,13 +29,16 @@ fn settings(json: &str) -> Settings {
 }
 
 fn quick(address: SocketAddr) -> Settings {
-    let mut settings = settings(&format!(r#"{{"endpoint":"{address}","tls":{{"insecure":true}},"headers":{{"X-Token":"t"}}}}"#));
+    let mut settings = settings(&format!(
+        r#"{{"endpoint":"{address}","tls":{{"insecure":true}},"headers":{{"X-Token":"t"}}}}"#
+    ));
     settings.retry.initial_interval = Duration::from_millis(5);
     settings
 }
 
 fn logs_payload() -> (Payload, ExportLogsServiceRequest) {
-    let service = fixtures::service(fixtures::HOST, "nginx.service", ServiceType::Process, HealthStatus::Healthy);
+    let service =
+        fixtures::service(fixtures::HOST, "nginx.service", ServiceType::Process, HealthStatus::Healthy);
     let event = fixtures::event(EventType::ServiceDiscovered, Severity::Info, EventData::Service(service));
     let encoded = encode_logs(&[event], None, &fixtures::observer());
     let request = prost::Message::decode(&*encoded.bytes).unwrap();
@@ -65,7 +68,10 @@ async fn logs_arrive_as_they_were_encoded_with_headers_and_gzip() {
     let headers = &got[0].1;
     assert!(headers.contains(&("x-token".to_owned(), "t".to_owned())), "{headers:?}");
     assert!(headers.contains(&("grpc-encoding".to_owned(), "gzip".to_owned())), "{headers:?}");
-    assert!(headers.iter().any(|(key, value)| key == "user-agent" && value.starts_with("servicemap/")), "{headers:?}");
+    assert!(
+        headers.iter().any(|(key, value)| key == "user-agent" && value.starts_with("servicemap/")),
+        "{headers:?}"
+    );
 }
 
 #[tokio::test]
@@ -76,7 +82,8 @@ async fn compression_is_the_configured_one() {
         let sent = send_logs(settings).await;
         let got = receiver.logs.lock().unwrap().clone();
         assert_eq!(got[0].0, sent);
-        let encoding = got[0].1.iter().find(|(key, _)| key == "grpc-encoding").map(|(_, value)| value.as_str());
+        let encoding =
+            got[0].1.iter().find(|(key, _)| key == "grpc-encoding").map(|(_, value)| value.as_str());
         assert_eq!(encoding, expected);
     }
 }
@@ -120,7 +127,8 @@ async fn partial_success_is_not_sent_again() {
 #[tokio::test]
 async fn later_requests_wait_for_earlier_ones() {
     let receiver = Receiver::answering([Err(Status::unavailable("busy"))]);
-    let (queue, sending) = start(connect(quick(receiver.listen(Server::builder()))).await, Signal::Logs, &Handle::current());
+    let (queue, sending) =
+        start(connect(quick(receiver.listen(Server::builder()))).await, Signal::Logs, &Handle::current());
     let (first, request) = logs_payload();
     let empty = encode_logs(&[], None, &fixtures::observer());
     queue.push(first);
@@ -138,9 +146,10 @@ async fn restarted_receiver_is_found_again() {
     let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = incoming.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let first = tokio::spawn(receiver.routes(Server::builder()).serve_with_incoming_shutdown(incoming, async {
-        let _ = stopped.await;
-    }));
+    let first =
+        tokio::spawn(receiver.routes(Server::builder()).serve_with_incoming_shutdown(incoming, async {
+            let _ = stopped.await;
+        }));
     let (queue, sending) = start(connect(quick(address)).await, Signal::Logs, &Handle::current());
     queue.push(logs_payload().0);
     receiver.wait_for_requests(1).await;
@@ -171,7 +180,8 @@ async fn unreachable_endpoint_is_told_with_reason_and_mend() {
 async fn receiver_without_tls_is_told_with_the_way_to_switch_it_off() {
     let receiver = Receiver::default();
     let address = receiver.listen(Server::builder());
-    let error = Connection::open("otlp_grpc", settings(&format!(r#"{{"endpoint":"{address}"}}"#))).await.unwrap_err();
+    let error =
+        Connection::open("otlp_grpc", settings(&format!(r#"{{"endpoint":"{address}"}}"#))).await.unwrap_err();
     assert!(error.to_string().ends_with("if it speaks without TLS, set tls: {insecure: true}"), "{error}");
 }
 
@@ -189,16 +199,32 @@ async fn missing_certificate_file_is_named() {
 /// A self-signed certificate for `localhost`, by the `openssl` command.
 fn certificate(directory: &std::path::Path) -> Option<(Vec<u8>, Vec<u8>)> {
     let made = std::process::Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+        ])
         .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
         .args(["-addext", "basicConstraints=critical,CA:FALSE"])
         .args(["-keyout", "key.pem", "-out", "cert.pem"])
         .current_dir(directory)
         .output();
     let made = made.is_ok_and(|output| output.status.success());
-    made.then(|| (std::fs::read(directory.join("cert.pem")).unwrap(), std::fs::read(directory.join("key.pem")).unwrap()))
+    made.then(|| {
+        (
+            std::fs::read(directory.join("cert.pem")).unwrap(),
+            std::fs::read(directory.join("key.pem")).unwrap(),
+        )
+    })
 }
 
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 #[tokio::test]
 async fn tls_trusts_the_configured_authority_and_no_other() {
     let directory = tempfile::tempdir().unwrap();
@@ -223,7 +249,8 @@ async fn tls_trusts_the_configured_authority_and_no_other() {
 }
 
 fn problems(json: &str) -> Vec<String> {
-    let node: Node = if json.is_empty() { Node::bare(Value::Null) } else { serde_json::from_str(json).unwrap() };
+    let node: Node =
+        if json.is_empty() { Node::bare(Value::Null) } else { serde_json::from_str(json).unwrap() };
     let mut problems = Vec::new();
     let mut section = crate::settings::reader::Section::new(&node, "exporters::otlp_grpc", &mut problems);
     Settings::read(&mut section);
@@ -235,11 +262,15 @@ fn problems(json: &str) -> Vec<String> {
 fn endpoint_is_required_and_has_a_port() {
     assert_eq!(
         problems(""),
-        ["exporters::otlp_grpc::endpoint: requires a non-empty \"endpoint\"; write for example \"127.0.0.1:4317\""]
+        [
+            "exporters::otlp_grpc::endpoint: requires a non-empty \"endpoint\"; write for example \"127.0.0.1:4317\""
+        ]
     );
     assert_eq!(
         problems(r#"{"endpoint":"localhost"}"#),
-        ["exporters::otlp_grpc::endpoint: \"localhost\" is not host:port; write for example \"127.0.0.1:4317\""]
+        [
+            "exporters::otlp_grpc::endpoint: \"localhost\" is not host:port; write for example \"127.0.0.1:4317\""
+        ]
     );
     assert_eq!(
         problems(r#"{"endpoint":"ftp://localhost:1"}"#),
