@@ -307,3 +307,6 @@ impl Running {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

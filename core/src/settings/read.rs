@@ -52,11 +52,7 @@ pub(super) fn settings(section: &mut Section<'_, '_>) -> Settings {
         capture_hook: section
             .choice(
                 "capture_hook",
-                &[
-                    ("auto", HookChoice::Auto),
-                    ("tp_btf", HookChoice::TpBtf),
-                    ("raw_tp", HookChoice::RawTp),
-                ],
+                &[("auto", HookChoice::Auto), ("tp_btf", HookChoice::TpBtf), ("raw_tp", HookChoice::RawTp)],
             )
             .unwrap_or_default(),
         drain_interval: section.duration("drain_interval", DRAIN).unwrap_or(default.drain_interval),

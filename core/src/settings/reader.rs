@@ -231,7 +231,10 @@ impl<'t, 'p> Section<'t, 'p> {
             match &item.value {
                 Value::Text(text) => texts.push(text.clone()),
                 other => {
-                    self.problem(key, format!("has {} in its list, but texts belong there", other.describe()));
+                    self.problem(
+                        key,
+                        format!("has {} in its list, but texts belong there", other.describe()),
+                    );
                 }
             }
         }

@@ -94,8 +94,25 @@ const EDGE: [Label; 7] = [
 ];
 
 const fn edge_and(more: Label) -> [Label; 8] {
-    let [source_namespace, source_name, source_type, destination_namespace, destination_name, destination_type, port] = EDGE;
-    [source_namespace, source_name, source_type, destination_namespace, destination_name, destination_type, port, more]
+    let [
+        source_namespace,
+        source_name,
+        source_type,
+        destination_namespace,
+        destination_name,
+        destination_type,
+        port,
+    ] = EDGE;
+    [
+        source_namespace,
+        source_name,
+        source_type,
+        destination_namespace,
+        destination_name,
+        destination_type,
+        port,
+        more,
+    ]
 }
 
 /// Services that came.

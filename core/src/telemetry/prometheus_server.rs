@@ -117,7 +117,9 @@ async fn scrape(
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let format = Format::from_accept(accept);
     let rendered = tokio::task::spawn_blocking(move || encode(readings(), max_edge_series, format)).await;
-    if let Ok(Ok(text)) = rendered { ([(header::CONTENT_TYPE, format.content_type())], text).into_response() } else {
+    if let Ok(Ok(text)) = rendered {
+        ([(header::CONTENT_TYPE, format.content_type())], text).into_response()
+    } else {
         tracing::error!("metrics could not be rendered for a scrape");
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     }
