@@ -42,7 +42,8 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 /// The first number with its unit, and what comes after it.
 fn component(text: &str) -> Option<(Duration, &str)> {
     let (number, rest) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit() && c != '.')?)?;
-    let (unit, after) = rest.split_at_checked(rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len()))?;
+    let (unit, after) =
+        rest.split_at_checked(rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len()))?;
     if !UNITS.contains(&unit) || !number.contains(|c: char| c.is_ascii_digit()) {
         return None;
     }
@@ -87,7 +88,10 @@ mod tests {
 
     #[test]
     fn number_without_unit_is_refused_with_the_value_and_the_mend() {
-        assert_eq!(parse("5").unwrap_err(), "duration \"5\" has no unit; write for example \"5s\" or \"5ms\"");
+        assert_eq!(
+            parse("5").unwrap_err(),
+            "duration \"5\" has no unit; write for example \"5s\" or \"5ms\""
+        );
     }
 
     #[test]
@@ -97,7 +101,9 @@ mod tests {
 
     #[test]
     fn what_go_does_not_read_is_refused() {
-        for given in ["", "5secs", "1d", "PT5S", "s", ".s", "1m5", "-5s", "+5s", "1e3s", "9999999999999999999h"] {
+        for given in
+            ["", "5secs", "1d", "PT5S", "s", ".s", "1m5", "-5s", "+5s", "1e3s", "9999999999999999999h"]
+        {
             assert!(parse(given).is_err(), "{given}");
         }
     }

@@ -91,7 +91,11 @@ impl Settings {
     /// the nearest known one.
     pub fn from_json(json: &[u8]) -> Result<Self, SettingsError> {
         let tree: Node = serde_json::from_slice(json).map_err(|error| SettingsError {
-            problems: vec![Problem { origin: None, path: "settings".to_owned(), message: format!("not valid JSON: {error}") }],
+            problems: vec![Problem {
+                origin: None,
+                path: "settings".to_owned(),
+                message: format!("not valid JSON: {error}"),
+            }],
         })?;
         let mut problems = Vec::new();
         let settings = Self::from_tree(&tree, "", &mut problems);

@@ -8,21 +8,21 @@ use servicemap_map::{EmissionMode, HealthSettings, MapSettings};
 use super::reader::Section;
 use super::{HookChoice, Settings};
 
-const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Timeouts: below a second they would be shorter than a drain, above 30 days nothing would ever go.
-const TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
+const TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(720);
 /// Retention of dependencies: up to a year.
-const RETENTION: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(365 * 24 * 3600);
+const RETENTION: RangeInclusive<Duration> = Duration::from_mins(1)..=Duration::from_hours(8760);
 /// Whole snapshots and metrics: more than one a second would cost more than observing does.
 const INTERVAL: RangeInclusive<Duration> = Duration::from_secs(1)..=DAY;
 /// Waits that may be off.
 const WAIT: RangeInclusive<Duration> = Duration::ZERO..=HOUR;
 /// The learning period may be off, or last a month.
-const LEARNING: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(30 * 24 * 3600);
+const LEARNING: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(720);
 /// Drains: a shorter interval than 100 ms costs CPU for nothing, a longer one than a minute fills the kernel's maps.
-const DRAIN: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
+const DRAIN: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(1);
 /// Window in which attempts are counted for health.
 const WINDOW: RangeInclusive<Duration> = Duration::from_secs(1)..=HOUR;
 /// Events kept: an event is about 500 bytes, so a million is half a gigabyte.
@@ -41,7 +41,7 @@ const ATTEMPTS: RangeInclusive<u64> = 1..=1_000_000;
 const RATIO: RangeInclusive<f64> = 0.0..=1.0;
 
 /// Reads the settings of an observer.
-pub(super) fn settings(section: &mut Section<'_>) -> Settings {
+pub(super) fn settings(section: &mut Section<'_, '_>) -> Settings {
     let default = Settings::default();
     Settings {
         name: section.text("name").unwrap_or(default.name),
@@ -50,27 +50,41 @@ pub(super) fn settings(section: &mut Section<'_>) -> Settings {
         watch_namespaces: section.texts("watch_namespaces").unwrap_or_default(),
         enable_ebpf: section.flag("enable_ebpf").unwrap_or(default.enable_ebpf),
         capture_hook: section
-            .choice("capture_hook", &[("auto", HookChoice::Auto), ("tp_btf", HookChoice::TpBtf), ("raw_tp", HookChoice::RawTp)])
+            .choice(
+                "capture_hook",
+                &[("auto", HookChoice::Auto), ("tp_btf", HookChoice::TpBtf), ("raw_tp", HookChoice::RawTp)],
+            )
             .unwrap_or_default(),
         drain_interval: section.duration("drain_interval", DRAIN).unwrap_or(default.drain_interval),
-        collection_interval: section.duration("collection_interval", INTERVAL).unwrap_or(default.collection_interval),
+        collection_interval: section
+            .duration("collection_interval", INTERVAL)
+            .unwrap_or(default.collection_interval),
         max_edge_series: section.count("max_edge_series", EDGE_SERIES).unwrap_or(default.max_edge_series),
         map: map(section, default.map),
     }
 }
 
-fn map(section: &mut Section<'_>, default: MapSettings) -> MapSettings {
+fn map(section: &mut Section<'_, '_>, default: MapSettings) -> MapSettings {
     MapSettings {
         version: default.version,
         host: section.text("host_name").filter(|name| !name.is_empty()).map_or(default.host, Into::into),
         cluster: section.text("cluster_name").map_or(default.cluster, Into::into),
         service_timeout: section.duration("service_timeout", TIMEOUT).unwrap_or(default.service_timeout),
-        connection_timeout: section.duration("connection_timeout", TIMEOUT).unwrap_or(default.connection_timeout),
-        dependency_retention: section.duration("dependency_retention", RETENTION).unwrap_or(default.dependency_retention),
+        connection_timeout: section
+            .duration("connection_timeout", TIMEOUT)
+            .unwrap_or(default.connection_timeout),
+        dependency_retention: section
+            .duration("dependency_retention", RETENTION)
+            .unwrap_or(default.dependency_retention),
         emission_mode: section
-            .choice("emission_mode", &[("incremental", EmissionMode::Incremental), ("full", EmissionMode::Full)])
+            .choice(
+                "emission_mode",
+                &[("incremental", EmissionMode::Incremental), ("full", EmissionMode::Full)],
+            )
             .unwrap_or_default(),
-        full_snapshot_interval: section.duration("full_snapshot_interval", INTERVAL).unwrap_or(default.full_snapshot_interval),
+        full_snapshot_interval: section
+            .duration("full_snapshot_interval", INTERVAL)
+            .unwrap_or(default.full_snapshot_interval),
         min_emit_interval: section.duration("min_emit_interval", WAIT).unwrap_or(default.min_emit_interval),
         debounce_window: section.duration("debounce_window", WAIT).unwrap_or(default.debounce_window),
         learning_period: section.duration("learning_period", LEARNING).unwrap_or(default.learning_period),
@@ -82,13 +96,17 @@ fn map(section: &mut Section<'_>, default: MapSettings) -> MapSettings {
     }
 }
 
-fn health(section: &mut Section<'_>, default: &HealthSettings) -> HealthSettings {
+fn health(section: &mut Section<'_, '_>, default: &HealthSettings) -> HealthSettings {
     let health = HealthSettings {
         window: section.duration("window", WINDOW).unwrap_or(default.window),
         unhealthy_ratio: section.number("unhealthy_ratio", RATIO).unwrap_or(default.unhealthy_ratio),
-        unhealthy_min_attempts: section.integer("unhealthy_min_attempts", ATTEMPTS).unwrap_or(default.unhealthy_min_attempts),
+        unhealthy_min_attempts: section
+            .integer("unhealthy_min_attempts", ATTEMPTS)
+            .unwrap_or(default.unhealthy_min_attempts),
         degraded_ratio: section.number("degraded_ratio", RATIO).unwrap_or(default.degraded_ratio),
-        degraded_min_attempts: section.integer("degraded_min_attempts", ATTEMPTS).unwrap_or(default.degraded_min_attempts),
+        degraded_min_attempts: section
+            .integer("degraded_min_attempts", ATTEMPTS)
+            .unwrap_or(default.degraded_min_attempts),
         worse_after: section.duration("worse_after", WAIT).unwrap_or(default.worse_after),
         unhealthy_after: section.duration("unhealthy_after", WAIT).unwrap_or(default.unhealthy_after),
         better_after: section.duration("better_after", WAIT).unwrap_or(default.better_after),

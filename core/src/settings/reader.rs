@@ -26,7 +26,11 @@ impl fmt::Display for Problem {
         if let Some(origin) = &self.origin {
             write!(f, "{origin}: ")?;
         }
-        if self.path.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.path, self.message) }
+        if self.path.is_empty() {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "{}: {}", self.path, self.message)
+        }
     }
 }
 
@@ -52,17 +56,17 @@ pub fn join(parent: &str, key: &str) -> String {
 
 /// A map of settings being read. Every key that is asked for is known; [`finish`](Self::finish) reports the others.
 #[derive(Debug)]
-pub struct Section<'a> {
-    entries: &'a [Entry],
-    origin: Option<&'a Origin>,
+pub struct Section<'t, 'p> {
+    entries: &'t [Entry],
+    origin: Option<&'t Origin>,
     path: String,
     asked: Vec<&'static str>,
-    problems: &'a mut Vec<Problem>,
+    problems: &'p mut Vec<Problem>,
 }
 
-impl<'a> Section<'a> {
+impl<'t, 'p> Section<'t, 'p> {
     /// Begins to read a map; an empty value is an empty map, as in the Collector.
-    pub fn new(node: &'a Node, path: &str, problems: &'a mut Vec<Problem>) -> Self {
+    pub fn new(node: &'t Node, path: &str, problems: &'p mut Vec<Problem>) -> Self {
         let entries: &[Entry] = match &node.value {
             Value::Map(entries) => entries,
             Value::Null => &[],
@@ -97,13 +101,14 @@ impl<'a> Section<'a> {
 
     /// Reports a problem with a key of this section.
     pub fn problem(&mut self, key: &str, message: impl Into<String>) {
-        let origin = self.find(key).and_then(|entry| entry.node.origin.clone().or_else(|| entry.key.origin.clone()));
+        let origin =
+            self.find(key).and_then(|entry| entry.node.origin.clone().or_else(|| entry.key.origin.clone()));
         let origin = origin.or_else(|| self.origin.cloned());
         self.problems.push(Problem { origin, path: join(&self.path, key), message: message.into() });
     }
 
     /// The node under a key, unless it is absent or empty.
-    pub fn node(&mut self, key: &'static str) -> Option<&'a Node> {
+    pub fn node(&mut self, key: &'static str) -> Option<&'t Node> {
         self.asked.push(key);
         self.find(key).map(|entry| &entry.node).filter(|node| node.value != Value::Null)
     }
@@ -114,7 +119,7 @@ impl<'a> Section<'a> {
     }
 
     /// Reads a section under this one with `read`; an absent one is read as empty.
-    pub fn section<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'_>) -> T) -> T {
+    pub fn section<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'_, '_>) -> T) -> T {
         const ABSENT: Node = Node::bare(Value::Null);
         let absent = ABSENT;
         let path = join(&self.path, key);
@@ -149,12 +154,16 @@ impl<'a> Section<'a> {
         let node = self.node(key)?;
         let number = match &node.value {
             Value::Integer(value) => *value,
-            Value::Text(text) if node.untyped && text.parse::<i128>().is_ok() => text.parse().unwrap_or_default(),
+            Value::Text(text) if node.untyped && text.parse::<i128>().is_ok() => {
+                text.parse().unwrap_or_default()
+            }
             other => return self.wrong(key, other, "a whole number"),
         };
         match u64::try_from(number).ok().filter(|number| range.contains(number)) {
             Some(number) => Some(number),
-            None => self.outside(key, &number.to_string(), &range.start().to_string(), &range.end().to_string()),
+            None => {
+                self.outside(key, &number.to_string(), &range.start().to_string(), &range.end().to_string())
+            }
         }
     }
 
@@ -170,7 +179,9 @@ impl<'a> Section<'a> {
             #[expect(clippy::cast_precision_loss, reason = "anything large is out of range anyway")]
             Value::Integer(value) => *value as f64,
             Value::Float(value) => *value,
-            Value::Text(text) if node.untyped && text.parse::<f64>().is_ok() => text.parse().unwrap_or_default(),
+            Value::Text(text) if node.untyped && text.parse::<f64>().is_ok() => {
+                text.parse().unwrap_or_default()
+            }
             other => return self.wrong(key, other, "a number"),
         };
         if range.contains(&number) {
@@ -219,13 +230,18 @@ impl<'a> Section<'a> {
         for item in items {
             match &item.value {
                 Value::Text(text) => texts.push(text.clone()),
-                other => self.problem(key, format!("has {} in its list, but texts belong there", other.describe())),
+                other => {
+                    self.problem(
+                        key,
+                        format!("has {} in its list, but texts belong there", other.describe()),
+                    );
+                }
             }
         }
         Some(texts)
     }
 
-    fn find(&self, key: &str) -> Option<&'a Entry> {
+    fn find(&self, key: &str) -> Option<&'t Entry> {
         self.entries.iter().find(|entry| entry.key.name == key)
     }
 

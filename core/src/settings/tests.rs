@@ -14,7 +14,10 @@ fn empty_json_gives_the_defaults() {
 
 #[test]
 fn null_stands_for_the_default() {
-    assert_eq!(Settings::from_json(br#"{"service_timeout":null,"health":null,"name":null}"#).unwrap(), Settings::default());
+    assert_eq!(
+        Settings::from_json(br#"{"service_timeout":null,"health":null,"name":null}"#).unwrap(),
+        Settings::default()
+    );
 }
 
 #[test]
@@ -79,7 +82,10 @@ fn every_name_is_read() {
 #[test]
 fn unknown_key_names_the_nearest_known_one() {
     assert_eq!(problems(r#"{"bufer_size":1}"#), [r#"unknown key "bufer_size"; did you mean "buffer_size"?"#]);
-    assert_eq!(problems(r#"{"health":{"windw":"1s"}}"#), [r#"health: unknown key "windw"; did you mean "window"?"#]);
+    assert_eq!(
+        problems(r#"{"health":{"windw":"1s"}}"#),
+        [r#"health: unknown key "windw"; did you mean "window"?"#]
+    );
 }
 
 #[test]
@@ -119,19 +125,20 @@ fn every_problem_is_reported() {
 fn degraded_above_unhealthy_is_refused() {
     assert_eq!(
         problems(r#"{"health":{"degraded_ratio":0.9}}"#),
-        ["health::degraded_ratio: 0.9 is more than unhealthy_ratio (0.5); a degraded service fails less than an unhealthy one"]
+        [
+            "health::degraded_ratio: 0.9 is more than unhealthy_ratio (0.5); a degraded service fails less than an unhealthy one"
+        ]
     );
 }
 
 #[test]
 fn broken_json_says_where() {
-    assert_eq!(
-        problems("{\n\"name\":}"),
-        ["settings: not valid JSON: expected value at line 2 column 8"]
-    );
+    assert_eq!(problems("{\n\"name\":}"), ["settings: not valid JSON: expected value at line 2 column 8"]);
     assert_eq!(problems("[]"), ["is a list, but a map of settings belongs here"]);
     assert_eq!(
         problems(r#"{"name":"a","name":"b"}"#),
-        [r#"settings: not valid JSON: key "name" stands twice in one map; remove one of them at line 1 column 18"#]
+        [
+            r#"settings: not valid JSON: key "name" stands twice in one map; remove one of them at line 1 column 18"#
+        ]
     );
 }

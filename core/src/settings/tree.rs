@@ -180,7 +180,10 @@ where
         while let Some(key) = access.next_key::<K>()? {
             let key: Key = key.into();
             if entries.iter().any(|entry| entry.key.name == key.name) {
-                return Err(A::Error::custom(format!("key {:?} stands twice in one map; remove one of them", key.name)));
+                return Err(A::Error::custom(format!(
+                    "key {:?} stands twice in one map; remove one of them",
+                    key.name
+                )));
             }
             entries.push(Entry { key, node: access.next_value::<N>()?.into() });
         }

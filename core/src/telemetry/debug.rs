@@ -10,6 +10,7 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, metric, number_data_point};
 use servicemap_map::model::Timestamp;
 
+use super::metrics::data_points;
 use crate::settings::reader::Section;
 
 /// How much is shown.
@@ -33,7 +34,7 @@ pub struct Settings {
 
 impl Settings {
     /// Reads the exporter's section.
-    pub fn read(section: &mut Section<'_>) -> Self {
+    pub fn read(section: &mut Section<'_, '_>) -> Self {
         let choices =
             [("basic", Verbosity::Basic), ("normal", Verbosity::Normal), ("detailed", Verbosity::Detailed)];
         Self { verbosity: section.choice("verbosity", &choices).unwrap_or_default() }
@@ -41,7 +42,12 @@ impl Settings {
 }
 
 /// Shows log records.
-pub fn show_logs(out: &mut impl Write, id: &str, request: &ExportLogsServiceRequest, verbosity: Verbosity) -> io::Result<()> {
+pub fn show_logs(
+    out: &mut impl Write,
+    id: &str,
+    request: &ExportLogsServiceRequest,
+    verbosity: Verbosity,
+) -> io::Result<()> {
     for logs in &request.resource_logs {
         let records = || logs.scope_logs.iter().flat_map(|scope| &scope.log_records);
         writeln!(out, "{id}: {} log records", records().count())?;
@@ -77,7 +83,7 @@ pub fn show_metrics(
 ) -> io::Result<()> {
     for metrics in &request.resource_metrics {
         let all = || metrics.scope_metrics.iter().flat_map(|scope| &scope.metrics);
-        writeln!(out, "{id}: {} metrics with {} data points", all().count(), all().map(points).sum::<usize>())?;
+        writeln!(out, "{id}: {} metrics with {} data points", all().count(), data_points(request))?;
         if verbosity == Verbosity::Detailed {
             let resource = metrics.resource.as_ref().map_or(&[][..], |resource| &resource.attributes);
             writeln!(out, "  resource {}", attributes(resource))?;
@@ -89,14 +95,6 @@ pub fn show_metrics(
         }
     }
     out.flush()
-}
-
-fn points(metric: &Metric) -> usize {
-    match &metric.data {
-        Some(metric::Data::Sum(sum)) => sum.data_points.len(),
-        Some(metric::Data::Histogram(histogram)) => histogram.data_points.len(),
-        _ => 0,
-    }
 }
 
 fn show_metric(out: &mut impl Write, metric: &Metric, verbosity: Verbosity) -> io::Result<()> {
@@ -157,8 +155,10 @@ mod tests {
     use crate::telemetry::{fixtures, logs, metrics};
 
     fn logs_shown(verbosity: Verbosity) -> String {
-        let service = fixtures::service(fixtures::HOST, "nginx.service", ServiceType::Process, HealthStatus::Healthy);
-        let event = fixtures::event(EventType::ServiceDiscovered, Severity::Info, EventData::Service(service));
+        let service =
+            fixtures::service(fixtures::HOST, "nginx.service", ServiceType::Process, HealthStatus::Healthy);
+        let event =
+            fixtures::event(EventType::ServiceDiscovered, Severity::Info, EventData::Service(service));
         let requests = logs::requests(&[event], None, &fixtures::observer(), usize::MAX);
         let mut out = Vec::new();
         show_logs(&mut out, "debug", &requests[0], verbosity).unwrap();
@@ -194,6 +194,9 @@ mod tests {
         let shown = String::from_utf8(out).unwrap();
         assert!(shown.starts_with("debug/m: 20 metrics with "), "{shown}");
         assert!(shown.contains("  servicemap.facts{} 12\n"), "{shown}");
-        assert!(shown.contains("  servicemap.ebpf.events{servicemap.ebpf.event_type=\"connect\"} 21\n"), "{shown}");
+        assert!(
+            shown.contains("  servicemap.ebpf.events{servicemap.ebpf.event_type=\"connect\"} 21\n"),
+            "{shown}"
+        );
     }
 }

@@ -77,8 +77,10 @@ const fn label(prometheus: &'static str, otlp: Attribute) -> Label {
     Label { prometheus, otlp }
 }
 
-const NAMESPACE: Label = label("namespace", Attribute::Namespace("servicemap.service.namespace", "k8s.namespace.name"));
-const SERVICE_TYPE: Label = label("type", Attribute::ServiceType("servicemap.service.type", "k8s.service.type"));
+const NAMESPACE: Label =
+    label("namespace", Attribute::Namespace("servicemap.service.namespace", "k8s.namespace.name"));
+const SERVICE_TYPE: Label =
+    label("type", Attribute::ServiceType("servicemap.service.type", "k8s.service.type"));
 
 /// Labels of an edge; [`EDGE_FAILED`] and [`EDGE_BYTES`] have one more.
 const EDGE: [Label; 7] = [
@@ -92,8 +94,25 @@ const EDGE: [Label; 7] = [
 ];
 
 const fn edge_and(more: Label) -> [Label; 8] {
-    let [a, b, c, d, e, f, g] = EDGE;
-    [a, b, c, d, e, f, g, more]
+    let [
+        source_namespace,
+        source_name,
+        source_type,
+        destination_namespace,
+        destination_name,
+        destination_type,
+        port,
+    ] = EDGE;
+    [
+        source_namespace,
+        source_name,
+        source_type,
+        destination_namespace,
+        destination_name,
+        destination_type,
+        port,
+        more,
+    ]
 }
 
 /// Services that came.
@@ -134,7 +153,10 @@ pub static CONNECTIONS_TRACKED: Descriptor = Descriptor {
     unit: "{connection}",
     labels: &[
         label("source_ns", Attribute::Namespace("servicemap.source.namespace", "source.k8s.namespace.name")),
-        label("dest_ns", Attribute::Namespace("servicemap.destination.namespace", "destination.k8s.namespace.name")),
+        label(
+            "dest_ns",
+            Attribute::Namespace("servicemap.destination.namespace", "destination.k8s.namespace.name"),
+        ),
     ],
     help: "Connections between two services (edges of the map) that were seen for the first time.",
 };

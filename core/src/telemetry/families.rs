@@ -66,17 +66,20 @@ struct Builder<'a> {
 impl<'a> Builder<'a> {
     fn totals(&self) -> Vec<Family<'a>> {
         let statistics = &self.readings.statistics;
-        let discovered = statistics
-            .services_discovered
+        let discovered = statistics.services_discovered.iter().map(|((namespace, service_type), n)| {
+            self.point([typed_namespace(namespace, *service_type), of_type(*service_type)], *n)
+        });
+        let removed = statistics
+            .services_removed
             .iter()
-            .map(|((namespace, service_type), n)| self.point([typed_namespace(namespace, *service_type), of_type(*service_type)], *n));
-        let removed = statistics.services_removed.iter().map(|(namespace, n)| self.point([self.namespace(namespace)], *n));
-        let tracked = statistics
-            .connections_tracked
+            .map(|(namespace, n)| self.point([self.namespace(namespace)], *n));
+        let tracked = statistics.connections_tracked.iter().map(|((source, destination), n)| {
+            self.point([self.namespace(source), self.namespace(destination)], *n)
+        });
+        let dependencies = statistics
+            .dependencies_detected
             .iter()
-            .map(|((source, destination), n)| self.point([self.namespace(source), self.namespace(destination)], *n));
-        let dependencies =
-            statistics.dependencies_detected.iter().map(|(cross, n)| self.point([text(if *cross { "true" } else { "false" })], *n));
+            .map(|(cross, n)| self.point([text(if *cross { "true" } else { "false" })], *n));
         let changes = statistics.health_changes.iter().map(|((service, from, to), n)| {
             let namespace = service.split_once('/').map_or("", |(namespace, _)| namespace);
             let service = LabelValue { text: service.as_str().into(), ..self.namespace(namespace) };
@@ -108,8 +111,9 @@ impl<'a> Builder<'a> {
     fn services_by_namespace(&self) -> (Vec<Point<'a>>, Vec<Point<'a>>) {
         let mut counts: BTreeMap<(&str, bool), (u64, u64)> = BTreeMap::new();
         for service in &self.readings.snapshot.services {
-            let (active, unhealthy) =
-                counts.entry((&service.namespace, has_kubernetes_namespace(service.service_type))).or_default();
+            let (active, unhealthy) = counts
+                .entry((&service.namespace, has_kubernetes_namespace(service.service_type)))
+                .or_default();
             *active += 1;
             *unhealthy += u64::from(service.health.status == HealthStatus::Unhealthy);
         }
@@ -138,14 +142,18 @@ impl<'a> Builder<'a> {
         let left_out = connections.len() - shown.len();
 
         let one = |value: fn(&Connection) -> u64| {
-            shown.iter().map(move |connection| edge_point(connection, None, value(connection))).collect::<Vec<_>>()
+            shown
+                .iter()
+                .map(move |connection| edge_point(connection, None, value(connection)))
+                .collect::<Vec<_>>()
         };
         let failed = shown.iter().flat_map(|connection| {
             let reasons = connection.totals.failed.by_reason().into_iter().filter(|(_, n)| *n > 0);
             reasons.map(|(reason, n)| edge_point(connection, Some(reason), n))
         });
         let bytes = shown.iter().flat_map(|connection| {
-            let directions = [("sent", connection.totals.bytes_sent), ("received", connection.totals.bytes_received)];
+            let directions =
+                [("sent", connection.totals.bytes_sent), ("received", connection.totals.bytes_received)];
             directions.map(|(direction, n)| edge_point(connection, Some(direction), n))
         });
         vec![
@@ -223,7 +231,8 @@ mod tests {
     #[test]
     fn families_are_all_of_the_table_in_its_order() {
         let readings = fixtures::readings();
-        let shown: Vec<_> = families(&readings, 10).into_iter().map(|family| family.descriptor.prometheus).collect();
+        let shown: Vec<_> =
+            families(&readings, 10).into_iter().map(|family| family.descriptor.prometheus).collect();
         assert_eq!(shown, ALL.map(|descriptor| descriptor.prometheus));
     }
 
@@ -232,7 +241,12 @@ mod tests {
         let readings = fixtures::readings();
         for family in families(&readings, 10) {
             for point in &family.points {
-                assert_eq!(point.labels.len(), family.descriptor.labels.len(), "{}", family.descriptor.prometheus);
+                assert_eq!(
+                    point.labels.len(),
+                    family.descriptor.labels.len(),
+                    "{}",
+                    family.descriptor.prometheus
+                );
             }
         }
     }

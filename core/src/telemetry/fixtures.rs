@@ -28,7 +28,12 @@ pub(crate) fn reference(namespace: &str, name: &str, service_type: ServiceType) 
     ServiceRef { namespace: namespace.into(), name: name.into(), service_type }
 }
 
-pub(crate) fn service(namespace: &str, name: &str, service_type: ServiceType, status: HealthStatus) -> Arc<Service> {
+pub(crate) fn service(
+    namespace: &str,
+    name: &str,
+    service_type: ServiceType,
+    status: HealthStatus,
+) -> Arc<Service> {
     let reference = reference(namespace, name, service_type);
     Arc::new(Service {
         id: reference.id(),
@@ -120,7 +125,10 @@ pub(crate) fn readings() -> Readings {
             services_removed: BTreeMap::from([(HOST.into(), 2)]),
             connections_tracked: BTreeMap::from([((HOST.into(), "shop".into()), 6)]),
             dependencies_detected: BTreeMap::from([(false, 8), (true, 9)]),
-            health_changes: BTreeMap::from([(("shop/api".to_owned(), HealthStatus::Healthy, HealthStatus::Unhealthy), 1)]),
+            health_changes: BTreeMap::from([(
+                ("shop/api".to_owned(), HealthStatus::Healthy, HealthStatus::Unhealthy),
+                1,
+            )]),
             gaps: BTreeMap::from([(GapReason::FlowMapFull, 11)]),
             facts: 12,
             facts_repeated: 13,

@@ -71,7 +71,14 @@ fn event_record(event: &Event) -> LogRecord {
         attributes.push(otlp::flag("servicemap.learning", true));
     }
     let body = attributes::describe(event, &mut attributes);
-    record(format!("servicemap.{}", event.event_type), event.severity, event.at, event.observed_at, body, attributes)
+    record(
+        format!("servicemap.{}", event.event_type),
+        event.severity,
+        event.at,
+        event.observed_at,
+        body,
+        attributes,
+    )
 }
 
 fn record(

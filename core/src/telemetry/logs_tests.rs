@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use servicemap_map::model::{
-    Connection, Dependency, EventData, EventType, FlowTotals, Gap, GapReason, HealthChange, HealthReason, HealthStatus,
-    Failures, ServiceType, Side, TopologyChange,
+    Connection, Dependency, EventData, EventType, Failures, FlowTotals, Gap, GapReason, HealthChange,
+    HealthReason, HealthStatus, ServiceType, Side, TopologyChange,
 };
 
 use super::*;
@@ -131,7 +131,8 @@ fn expired_service_says_so() {
 #[test]
 fn connection_names_both_ends_and_its_first_socket() {
     let connection = fixtures::connection(10, 80, FlowTotals::default());
-    let record = one(event(EventType::ConnectionEstablished, Severity::Debug, EventData::Connection(connection)));
+    let record =
+        one(event(EventType::ConnectionEstablished, Severity::Debug, EventData::Connection(connection)));
     assert_eq!(record.severity_number, 5);
     assert_eq!(body(&record), "web-1/curl -> shop/api:80/tcp is established");
     assert_eq!(
@@ -162,7 +163,8 @@ fn example_seen_at_the_server_is_the_destination() {
     let mut connection = Connection::clone(&connection);
     connection.provenance.side = Side::Server;
     connection.example.as_mut().unwrap().local_address = "fd00::1".parse().unwrap();
-    let record = one(event(EventType::ConnectionExpired, Severity::Debug, EventData::Connection(connection.into())));
+    let record =
+        one(event(EventType::ConnectionExpired, Severity::Debug, EventData::Connection(connection.into())));
     assert_eq!(body(&record), "web-1/curl -> shop/api:80/tcp expired");
     let attributes = shown(&record.attributes);
     assert_eq!(attributes["servicemap.example.destination.address"], "fd00::1");
@@ -190,7 +192,8 @@ fn dependency_names_services_as_opentelemetry_does() {
         port: 10_250,
         cross_namespace: false,
     };
-    let record = one(event(EventType::DependencyDetected, Severity::Info, EventData::Dependency(dependency.into())));
+    let record =
+        one(event(EventType::DependencyDetected, Severity::Info, EventData::Dependency(dependency.into())));
     assert_eq!(body(&record), "web-1/curl depends on node-1");
     assert_eq!(
         own(&record),

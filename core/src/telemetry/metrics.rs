@@ -3,8 +3,8 @@
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::metrics::v1::{
-    AggregationTemporality, Histogram, HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, metric,
-    number_data_point,
+    AggregationTemporality, Histogram, HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics,
+    ScopeMetrics, Sum, metric, number_data_point,
 };
 use prost::Message as _;
 use servicemap_map::model::{DurationHistogram, ObserverInfo, Readings, Timestamp};
@@ -30,13 +30,34 @@ pub fn encode_metrics(readings: &Readings, max_edge_series: usize) -> Encoded {
 }
 
 /// The same in as many requests as it takes for the metrics of each to be at most `max_bytes` long.
-pub fn requests(readings: &Readings, max_edge_series: usize, max_bytes: usize) -> Vec<ExportMetricsServiceRequest> {
+pub fn requests(
+    readings: &Readings,
+    max_edge_series: usize,
+    max_bytes: usize,
+) -> Vec<ExportMetricsServiceRequest> {
     let mut metrics = Vec::new();
     for family in sent_families(readings, max_edge_series) {
-        metrics.extend(family.points.chunks(MAX_POINTS).map(|points| metric(family.descriptor, points, readings.at)));
+        metrics.extend(
+            family.points.chunks(MAX_POINTS).map(|points| metric(family.descriptor, points, readings.at)),
+        );
     }
     let groups = otlp::pack(metrics, max_bytes);
     groups.into_iter().map(|metrics| request(metrics, &readings.snapshot.observer)).collect()
+}
+
+/// Data points in a request.
+pub fn data_points(request: &ExportMetricsServiceRequest) -> usize {
+    let scopes = request.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
+    scopes.flat_map(|scope| &scope.metrics).map(data_points_of).sum()
+}
+
+fn data_points_of(metric: &Metric) -> usize {
+    match &metric.data {
+        Some(metric::Data::Sum(sum)) => sum.data_points.len(),
+        Some(metric::Data::Histogram(histogram)) => histogram.data_points.len(),
+        // No other kind is made here.
+        _ => 0,
+    }
 }
 
 fn sent_families(readings: &Readings, max_edge_series: usize) -> impl Iterator<Item = Family<'_>> {
@@ -62,7 +83,10 @@ fn request(metrics: Vec<Metric>, observer: &ObserverInfo) -> ExportMetricsServic
 fn metric(descriptor: &Descriptor, points: &[Point<'_>], at: Timestamp) -> Metric {
     let data = if descriptor.kind == Kind::Histogram {
         let points = points.iter().filter_map(|point| durations(descriptor.labels, point, at));
-        metric::Data::Histogram(Histogram { data_points: points.collect(), aggregation_temporality: CUMULATIVE })
+        metric::Data::Histogram(Histogram {
+            data_points: points.collect(),
+            aggregation_temporality: CUMULATIVE,
+        })
     } else {
         let points = points.iter().filter_map(|point| number(descriptor.labels, point, at));
         metric::Data::Sum(Sum {
@@ -113,7 +137,9 @@ fn attributes(labels: &[Label], values: &[LabelValue<'_>]) -> Vec<KeyValue> {
             Attribute::Text(key) => attributes.push(otlp::text(key, text)),
             Attribute::Flag(key) => attributes.push(otlp::flag(key, text == "true")),
             Attribute::Integer(key) => attributes.push(otlp::integer(key, text.parse().unwrap_or_default())),
-            Attribute::Namespace(key, kubernetes) => both(&mut attributes, key, kubernetes, text, value.kubernetes),
+            Attribute::Namespace(key, kubernetes) => {
+                both(&mut attributes, key, kubernetes, text, value.kubernetes);
+            }
             Attribute::ServiceType(key, kubernetes) => {
                 attributes.push(otlp::text(key, text));
                 if value.kubernetes {
@@ -122,7 +148,13 @@ fn attributes(labels: &[Label], values: &[LabelValue<'_>]) -> Vec<KeyValue> {
             }
             Attribute::Service => {
                 let (namespace, name) = text.split_once('/').unwrap_or(("", text));
-                both(&mut attributes, "servicemap.service.namespace", "k8s.namespace.name", namespace, value.kubernetes);
+                both(
+                    &mut attributes,
+                    "servicemap.service.namespace",
+                    "k8s.namespace.name",
+                    namespace,
+                    value.kubernetes,
+                );
                 both(&mut attributes, "servicemap.service.name", "k8s.service.name", name, value.kubernetes);
             }
             Attribute::None => {}

@@ -123,12 +123,17 @@ fn failures_of_an_edge_are_by_reason() {
 #[test]
 fn flag_is_a_boolean() {
     let sum = sum("servicemap.dependencies.detected");
-    assert_eq!(shown(&sum.data_points[1].attributes), [("servicemap.dependency.cross_namespace", "bool true".to_owned())]);
+    assert_eq!(
+        shown(&sum.data_points[1].attributes),
+        [("servicemap.dependency.cross_namespace", "bool true".to_owned())]
+    );
 }
 
 #[test]
 fn durations_are_in_seconds() {
-    let metric::Data::Histogram(histogram) = decoded()["servicemap.processing.duration"].data.clone().unwrap() else {
+    let metric::Data::Histogram(histogram) =
+        decoded()["servicemap.processing.duration"].data.clone().unwrap()
+    else {
         panic!("no histogram");
     };
     assert_eq!(decoded()["servicemap.processing.duration"].unit, "s");
@@ -164,11 +169,14 @@ fn items_are_the_data_points() {
 fn requests_are_bounded_and_lose_no_point() {
     let mut readings = fixtures::readings();
     let mut snapshot = (*readings.snapshot).clone();
-    snapshot.connections = (1..=3_000).map(|port| fixtures::connection(10, port, servicemap_map::model::FlowTotals::default())).collect();
+    snapshot.connections = (1..=3_000)
+        .map(|port| fixtures::connection(10, port, servicemap_map::model::FlowTotals::default()))
+        .collect();
     readings.snapshot = snapshot.into();
     let limit = 1 << 20;
     let requests = requests(&readings, 3_000, limit);
-    let metrics: Vec<_> = requests.iter().flat_map(|request| &request.resource_metrics[0].scope_metrics[0].metrics).collect();
+    let metrics: Vec<_> =
+        requests.iter().flat_map(|request| &request.resource_metrics[0].scope_metrics[0].metrics).collect();
     let opened: usize = metrics
         .iter()
         .filter(|metric| metric.name == "servicemap.edge.connections.opened")

@@ -31,4 +31,4 @@ pub struct Encoded {
 }
 
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;

@@ -27,7 +27,11 @@ impl Format {
             accept.split(',').filter_map(|range| weight_of(range, wanted)).fold(0.0_f64, f64::max)
         };
         let open_metrics = weight("application/openmetrics-text");
-        if open_metrics > 0.0 && open_metrics >= weight("text/plain") { Self::OpenMetrics } else { Self::Text }
+        if open_metrics > 0.0 && open_metrics >= weight("text/plain") {
+            Self::OpenMetrics
+        } else {
+            Self::Text
+        }
     }
 
     /// The `Content-Type` of the answer.
@@ -77,14 +81,19 @@ impl Collector for Scrape {
                 Kind::Histogram => MetricType::Histogram,
                 Kind::Info => MetricType::Info,
             };
-            let mut family = encoder.encode_descriptor(descriptor.family_name(), descriptor.help, None, metric_type)?;
+            let mut family =
+                encoder.encode_descriptor(descriptor.family_name(), descriptor.help, None, metric_type)?;
             for point in &points {
                 let labels = labels(descriptor, point);
                 match (descriptor.kind, point.value) {
                     (Kind::Info, _) => family.encode_info(&labels)?,
                     // An empty label set of a family would be shown as `{}`.
-                    (Kind::Gauge, PointValue::Count(count)) if labels.is_empty() => family.encode_gauge(&count)?,
-                    (Kind::Gauge, PointValue::Count(count)) => family.encode_family(&labels)?.encode_gauge(&count)?,
+                    (Kind::Gauge, PointValue::Count(count)) if labels.is_empty() => {
+                        family.encode_gauge(&count)?;
+                    }
+                    (Kind::Gauge, PointValue::Count(count)) => {
+                        family.encode_family(&labels)?.encode_gauge(&count)?;
+                    }
                     (_, PointValue::Count(count)) if labels.is_empty() => {
                         family.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
                     }
@@ -93,7 +102,12 @@ impl Collector for Scrape {
                     }
                     (_, PointValue::Durations(durations)) => {
                         let (sum, buckets) = (durations.sum.as_secs_f64() * 1e3, buckets(durations));
-                        family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(sum, durations.count(), &buckets, None)?;
+                        family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(
+                            sum,
+                            durations.count(),
+                            &buckets,
+                            None,
+                        )?;
                     }
                 }
             }
@@ -103,7 +117,12 @@ impl Collector for Scrape {
 }
 
 fn labels<'a>(descriptor: &Descriptor, point: &'a Point<'_>) -> Vec<(&'static str, &'a str)> {
-    descriptor.labels.iter().map(|label| label.prometheus).zip(point.labels.iter().map(|value| &*value.text)).collect()
+    descriptor
+        .labels
+        .iter()
+        .map(|label| label.prometheus)
+        .zip(point.labels.iter().map(|value| &*value.text))
+        .collect()
 }
 
 fn buckets(durations: &DurationHistogram) -> Vec<(f64, u64)> {

@@ -29,11 +29,14 @@ pub struct Settings {
 
 impl Settings {
     /// Reads the exporter's section.
-    pub fn read(section: &mut Section<'_>) -> Self {
+    pub fn read(section: &mut Section<'_, '_>) -> Self {
         let endpoint = section.text("endpoint").unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned());
         let port = endpoint.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
         if !matches!(port, Some(Ok(_))) {
-            section.problem("endpoint", format!("{endpoint:?} is not address:port; write for example {DEFAULT_ENDPOINT:?}"));
+            section.problem(
+                "endpoint",
+                format!("{endpoint:?} is not address:port; write for example {DEFAULT_ENDPOINT:?}"),
+            );
         }
         Self { endpoint }
     }
@@ -106,16 +109,19 @@ impl Server {
     }
 }
 
-async fn scrape(headers: &HeaderMap, max_edge_series: usize, readings: impl FnOnce() -> Readings + Send + 'static) -> Response {
+async fn scrape(
+    headers: &HeaderMap,
+    max_edge_series: usize,
+    readings: impl FnOnce() -> Readings + Send + 'static,
+) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let format = Format::from_accept(accept);
     let rendered = tokio::task::spawn_blocking(move || encode(readings(), max_edge_series, format)).await;
-    match rendered {
-        Ok(Ok(text)) => ([(header::CONTENT_TYPE, format.content_type())], text).into_response(),
-        Ok(Err(_)) | Err(_) => {
-            tracing::error!("metrics could not be rendered for a scrape");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
+    if let Ok(Ok(text)) = rendered {
+        ([(header::CONTENT_TYPE, format.content_type())], text).into_response()
+    } else {
+        tracing::error!("metrics could not be rendered for a scrape");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
     }
 }
 
@@ -132,7 +138,8 @@ mod tests {
 
     async fn get(address: SocketAddr, path: &str, accept: &str) -> String {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
@@ -156,7 +163,10 @@ mod tests {
         assert!(text.contains("# TYPE services_discovered_total counter"), "{text}");
 
         let open_metrics = get(address, "/metrics", "application/openmetrics-text").await;
-        assert!(open_metrics.contains("content-type: application/openmetrics-text; version=1.0.0"), "{open_metrics}");
+        assert!(
+            open_metrics.contains("content-type: application/openmetrics-text; version=1.0.0"),
+            "{open_metrics}"
+        );
         assert!(open_metrics.contains("# EOF"), "{open_metrics}");
 
         assert!(get(address, "/", "").await.starts_with("HTTP/1.1 404"));

@@ -96,7 +96,10 @@ fn format_is_the_one_that_the_scraper_prefers() {
         ("", Format::Text),
         ("*/*", Format::Text),
         ("text/plain", Format::Text),
-        ("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", Format::OpenMetrics),
+        (
+            "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            Format::OpenMetrics,
+        ),
         ("application/openmetrics-text;q=0.2, text/plain;q=0.9", Format::Text),
         ("application/openmetrics-text;q=0", Format::Text),
     ] {
@@ -105,6 +108,7 @@ fn format_is_the_one_that_the_scraper_prefers() {
 }
 
 /// `promtool` is not everywhere; `make test` installs it, and says so when it is skipped.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 #[test]
 fn promtool_finds_nothing_but_the_abbreviated_unit() {
     let spawned = Command::new("promtool")

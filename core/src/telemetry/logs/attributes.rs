@@ -2,8 +2,8 @@
 
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use servicemap_map::model::{
-    Connection, Dependency, Event, EventData, EventType, Gap, HealthChange, Service, ServiceKind, ServiceRef, Side,
-    SocketExample, TopologyChange,
+    Connection, Dependency, Event, EventData, EventType, Gap, HealthChange, Service, ServiceKind, ServiceRef,
+    Side, SocketExample, TopologyChange,
 };
 
 use crate::telemetry::otlp;
@@ -41,11 +41,18 @@ fn connection(event_type: EventType, connection: &Connection, attributes: &mut V
     if let Some(example) = &connection.example {
         self::example(example, connection.provenance.side, attributes);
     }
-    let ends = format!("{} -> {}:{}/{}", display(&edge.source), display(&edge.destination), edge.port, edge.protocol);
+    let ends = format!(
+        "{} -> {}:{}/{}",
+        display(&edge.source),
+        display(&edge.destination),
+        edge.port,
+        edge.protocol
+    );
     match event_type {
         EventType::ConnectionFailed => {
             let reasons = connection.totals.failed.by_reason();
-            let (reason, _) = reasons.into_iter().rev().max_by_key(|(_, count)| *count).unwrap_or(("other", 0));
+            let (reason, _) =
+                reasons.into_iter().rev().max_by_key(|(_, count)| *count).unwrap_or(("other", 0));
             attributes.push(otlp::text("error.type", reason));
             format!("{ends} fails: {reason}")
         }
@@ -63,8 +70,10 @@ fn example(example: &SocketExample, side: Side, attributes: &mut Vec<KeyValue>) 
         Side::Client => "source",
         Side::Server => "destination",
     };
-    attributes.push(otlp::text("network.type", if example.local_address.is_ipv4() { "ipv4" } else { "ipv6" }));
-    attributes.push(otlp::text(format!("servicemap.example.{end}.address"), example.local_address.to_string()));
+    attributes
+        .push(otlp::text("network.type", if example.local_address.is_ipv4() { "ipv4" } else { "ipv6" }));
+    attributes
+        .push(otlp::text(format!("servicemap.example.{end}.address"), example.local_address.to_string()));
     attributes.push(otlp::integer(format!("servicemap.example.{end}.port"), example.local_port.into()));
     if example.pid != 0 {
         attributes.push(otlp::integer("servicemap.example.pid", example.pid.into()));
@@ -101,7 +110,8 @@ fn health(change: &HealthChange, attributes: &mut Vec<KeyValue>) -> String {
 
 fn topology(change: &TopologyChange, attributes: &mut Vec<KeyValue>) -> String {
     let (came, went) = (change.services_added.len() as u64, change.services_removed.len() as u64);
-    let (edges_came, edges_went) = (change.connections_added.len() as u64, change.connections_removed.len() as u64);
+    let (edges_came, edges_went) =
+        (change.connections_added.len() as u64, change.connections_removed.len() as u64);
     for (key, value) in [
         ("servicemap.topology.revision", change.revision),
         ("servicemap.topology.node.count", change.service_count),
@@ -136,7 +146,8 @@ fn name_service(reference: &ServiceRef, attributes: &mut Vec<KeyValue>) {
     }
     name_kubernetes("", reference, attributes);
     if reference.service_type.kind() == ServiceKind::Service {
-        attributes.push(otlp::text("k8s.service.type", otlp::kubernetes_type(reference.service_type.as_str())));
+        attributes
+            .push(otlp::text("k8s.service.type", otlp::kubernetes_type(reference.service_type.as_str())));
     }
 }
 
@@ -158,7 +169,9 @@ fn name_kubernetes(prefix: &str, reference: &ServiceRef, attributes: &mut Vec<Ke
         attributes.push(otlp::text(format!("{prefix}k8s.namespace.name"), &*reference.namespace));
     }
     match kind {
-        ServiceKind::Service => attributes.push(otlp::text(format!("{prefix}k8s.service.name"), &*reference.name)),
+        ServiceKind::Service => {
+            attributes.push(otlp::text(format!("{prefix}k8s.service.name"), &*reference.name));
+        }
         ServiceKind::Node => attributes.push(otlp::text(format!("{prefix}k8s.node.name"), &*reference.name)),
         // A workload's owner may be of several kinds, of which the type does not tell the one.
         ServiceKind::Workload | ServiceKind::Process | ServiceKind::External => {}

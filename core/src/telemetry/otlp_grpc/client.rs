@@ -38,7 +38,9 @@ pub enum UnreachableError {
         mend: &'static str,
     },
     /// A file that TLS needs cannot be read.
-    #[error("cannot read the file {path:?} that \"tls\" names: {source}; correct its path or its permissions")]
+    #[error(
+        "cannot read the file {path:?} that \"tls\" names: {source}; correct its path or its permissions"
+    )]
     File {
         /// The file.
         path: PathBuf,
@@ -108,7 +110,12 @@ impl Connection {
             let Some(wait) = backoff.next(began.elapsed(), asked, fastrand::f64()) else {
                 return self.lost(signal, &payload, &status, "and its time is over");
             };
-            tracing::warn!("{}: sending {} failed ({}); next attempt in {wait:.1?}", self.id, signal.as_str(), status.code());
+            tracing::warn!(
+                "{}: sending {} failed ({}); next attempt in {wait:.1?}",
+                self.id,
+                signal.as_str(),
+                status.code()
+            );
             tokio::time::sleep(wait).await;
         }
     }
@@ -120,13 +127,19 @@ impl Connection {
                     const PATH: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
                     let answer: ExportLogsServiceResponse = self.call(PATH, bytes).await?;
                     let partial = answer.partial_success.unwrap_or_default();
-                    Ok(PartialSuccess { rejected: partial.rejected_log_records, message: partial.error_message })
+                    Ok(PartialSuccess {
+                        rejected: partial.rejected_log_records,
+                        message: partial.error_message,
+                    })
                 }
                 Signal::Metrics => {
                     const PATH: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
                     let answer: ExportMetricsServiceResponse = self.call(PATH, bytes).await?;
                     let partial = answer.partial_success.unwrap_or_default();
-                    Ok(PartialSuccess { rejected: partial.rejected_data_points, message: partial.error_message })
+                    Ok(PartialSuccess {
+                        rejected: partial.rejected_data_points,
+                        message: partial.error_message,
+                    })
                 }
             }
         };
@@ -136,7 +149,11 @@ impl Connection {
         }
     }
 
-    async fn call<R: Message + Default + 'static>(&self, path: &'static str, bytes: Bytes) -> Result<R, Status> {
+    async fn call<R: Message + Default + 'static>(
+        &self,
+        path: &'static str,
+        bytes: Bytes,
+    ) -> Result<R, Status> {
         let mut grpc = Grpc::new(self.channel.clone()).max_decoding_message_size(MAX_RESPONSE_BYTES);
         if let Some(encoding) = self.settings.compression.encoding() {
             grpc = grpc.send_compressed(encoding).accept_compressed(encoding);
@@ -154,7 +171,12 @@ impl Connection {
     fn taken(&self, signal: Signal, answer: &PartialSuccess) {
         let PartialSuccess { rejected, message } = answer;
         if *rejected > 0 {
-            tracing::warn!("{}: the receiver refused {rejected} items of {}: {}", self.id, signal.as_str(), shown(message));
+            tracing::warn!(
+                "{}: the receiver refused {rejected} items of {}: {}",
+                self.id,
+                signal.as_str(),
+                shown(message)
+            );
         } else if !message.is_empty() {
             tracing::warn!("{}: the receiver warns about {}: {}", self.id, signal.as_str(), shown(message));
         }
@@ -177,7 +199,8 @@ struct PartialSuccess {
 }
 
 fn endpoint(settings: &Settings) -> Result<Endpoint, UnreachableError> {
-    let unusable = |reason: String| UnreachableError::Settings { endpoint: settings.endpoint.clone(), reason };
+    let unusable =
+        |reason: String| UnreachableError::Settings { endpoint: settings.endpoint.clone(), reason };
     let mut endpoint = Endpoint::from(settings.uri().map_err(unusable)?)
         .user_agent(concat!("servicemap/", env!("CARGO_PKG_VERSION")))
         .map_err(|error| unusable(error.to_string()))?
@@ -256,6 +279,8 @@ impl<R: Message + Default> Decoder for EncodedCodec<R> {
     type Error = Status;
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<R>, Status> {
-        R::decode(buffer).map(Some).map_err(|error| Status::internal(format!("the answer is no OTLP: {error}")))
+        R::decode(buffer)
+            .map(Some)
+            .map_err(|error| Status::internal(format!("the answer is no OTLP: {error}")))
     }
 }

@@ -12,7 +12,7 @@ mod settings;
 use std::sync::Arc;
 
 pub use client::{Connection, UnreachableError};
-pub use queue::{Payload, Queue};
+pub use queue::{Payload, Queue, Sending};
 pub use retry::RetrySettings;
 pub use settings::{Compression, QueueSettings, Settings, TlsSettings};
 
@@ -35,15 +35,22 @@ impl Signal {
     }
 }
 
-/// Starts to send what is put into the queue that this returns, in the order in which it is put there.
-pub fn start(connection: Arc<Connection>, signal: Signal, runtime: &tokio::runtime::Handle) -> Queue {
+/// Starts to send what is put into the queue that this returns, in the order in which it is put there. Each delivery
+/// holds the connection.
+pub fn start(
+    connection: Arc<Connection>,
+    signal: Signal,
+    runtime: &tokio::runtime::Handle,
+) -> (Queue, Sending) {
     let settings = connection.settings().queue.clone();
     let id = format!("{} ({})", connection.id(), signal.as_str());
-    queue::start(id, &settings, runtime, move |payload| {
+    queue::start(&id, &settings, runtime, move |payload| {
         let connection = connection.clone();
         async move { connection.deliver(signal, payload).await }
     })
 }
 
+#[cfg(test)]
+pub(crate) mod test_receiver;
 #[cfg(test)]
 mod tests;

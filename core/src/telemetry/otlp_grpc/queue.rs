@@ -27,14 +27,20 @@ pub struct Payload {
     pub items: usize,
 }
 
-/// Where requests wait to be sent.
-#[derive(Debug)]
+/// Where requests are put to be sent. Clones share the queue; it closes when the last one is gone.
+#[derive(Clone, Debug)]
 pub struct Queue {
-    id: String,
+    id: Arc<str>,
     sender: mpsc::Sender<Payload>,
     waits: bool,
-    task: JoinHandle<()>,
     dropped: Arc<Dropped>,
+}
+
+/// The task that sends what is in a queue.
+#[derive(Debug)]
+pub struct Sending {
+    id: Arc<str>,
+    task: JoinHandle<()>,
 }
 
 #[derive(Debug, Default)]
@@ -44,11 +50,11 @@ struct Dropped {
 }
 
 pub(super) fn start<F>(
-    id: String,
+    id: &str,
     settings: &QueueSettings,
     runtime: &Handle,
     send: impl Fn(Payload) -> F + Send + 'static,
-) -> Queue
+) -> (Queue, Sending)
 where
     F: Future<Output = ()> + Send,
 {
@@ -59,7 +65,11 @@ where
             send(payload).await;
         }
     });
-    Queue { id, sender, waits: !settings.enabled, task, dropped: Arc::default() }
+    let id: Arc<str> = id.into();
+    (
+        Queue { id: id.clone(), sender, waits: !settings.enabled, dropped: Arc::default() },
+        Sending { id, task },
+    )
 }
 
 impl Queue {
@@ -85,16 +95,6 @@ impl Queue {
         self.dropped.items.load(Ordering::Relaxed)
     }
 
-    /// Waits until everything in the queue has been sent or given up, at most `deadline`.
-    pub async fn flush(self, deadline: Duration) {
-        let Self { id, sender, mut task, .. } = self;
-        drop(sender);
-        if tokio::time::timeout(deadline, &mut task).await.is_err() {
-            task.abort();
-            tracing::warn!("{id}: the endpoint did not take what was left within {deadline:?}; it is lost");
-        }
-    }
-
     fn count_dropped(&self, items: usize) {
         let requests = self.dropped.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let items = self.dropped.items.fetch_add(items as u64, Ordering::Relaxed) + items as u64;
@@ -102,6 +102,20 @@ impl Queue {
             tracing::warn!(
                 "{}: the sending queue is full; {items} items in {requests} requests were dropped so far: make the \
                  endpoint faster or sending_queue::queue_size larger",
+                self.id
+            );
+        }
+    }
+}
+
+impl Sending {
+    /// Waits until everything in the queue has been sent or given up, at most `deadline`; what is left then is lost.
+    /// Every clone of the queue must be gone before.
+    pub async fn finish(mut self, deadline: Duration) {
+        if tokio::time::timeout(deadline, &mut self.task).await.is_err() {
+            self.task.abort();
+            tracing::warn!(
+                "{}: the endpoint did not take what was left within {deadline:?}; it is lost",
                 self.id
             );
         }
@@ -120,12 +134,14 @@ mod tests {
         Payload { bytes: Bytes::new(), items }
     }
 
+    type Sent = Arc<Mutex<Vec<usize>>>;
+
     /// A queue whose sender takes one request for each permit; what it took is in the list.
-    fn gated(settings: &QueueSettings) -> (Queue, Arc<Semaphore>, Arc<Mutex<Vec<usize>>>) {
+    fn gated(settings: &QueueSettings) -> ((Queue, Sending), Arc<Semaphore>, Sent) {
         let gate = Arc::new(Semaphore::new(0));
         let sent = Arc::new(Mutex::new(Vec::new()));
         let (gate_of_task, sent_of_task) = (gate.clone(), sent.clone());
-        let queue = start("test".to_owned(), settings, &Handle::current(), move |payload: Payload| {
+        let queue = start("test", settings, &Handle::current(), move |payload: Payload| {
             let (gate, sent) = (gate_of_task.clone(), sent_of_task.clone());
             async move {
                 gate.acquire().await.unwrap().forget();
@@ -137,7 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_does_not_fit_is_dropped_and_counted() {
-        let (queue, gate, sent) = gated(&QueueSettings { enabled: true, queue_size: 2 });
+        let ((queue, sending), gate, sent) = gated(&QueueSettings { enabled: true, queue_size: 2 });
         queue.push(payload(1));
         queue.push(payload(2));
         // The task has not run yet: this test has the only thread.
@@ -145,21 +161,23 @@ mod tests {
         queue.push(payload(400));
         assert_eq!(queue.dropped_items(), 430);
         gate.add_permits(10);
-        queue.flush(Duration::from_secs(10)).await;
+        drop(queue);
+        sending.finish(Duration::from_secs(10)).await;
         assert_eq!(*sent.lock().unwrap(), [1, 2]);
     }
 
     #[tokio::test]
     async fn flush_gives_up_at_its_deadline() {
-        let (queue, _gate, sent) = gated(&QueueSettings { enabled: true, queue_size: 2 });
+        let ((queue, sending), _gate, sent) = gated(&QueueSettings { enabled: true, queue_size: 2 });
         queue.push(payload(1));
-        queue.flush(Duration::from_millis(10)).await;
+        drop(queue);
+        sending.finish(Duration::from_millis(10)).await;
         assert!(sent.lock().unwrap().is_empty());
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn without_a_queue_the_caller_waits_and_nothing_is_dropped() {
-        let (queue, gate, sent) = gated(&QueueSettings { enabled: false, queue_size: 1 });
+        let ((queue, sending), gate, sent) = gated(&QueueSettings { enabled: false, queue_size: 1 });
         let pushed = tokio::task::spawn_blocking(move || {
             for items in 1..=5 {
                 queue.push(payload(items));
@@ -169,7 +187,8 @@ mod tests {
         gate.add_permits(5);
         let queue = pushed.await.unwrap();
         assert_eq!(queue.dropped_items(), 0);
-        queue.flush(Duration::from_secs(10)).await;
+        drop(queue);
+        sending.finish(Duration::from_secs(10)).await;
         assert_eq!(*sent.lock().unwrap(), [1, 2, 3, 4, 5]);
     }
 }

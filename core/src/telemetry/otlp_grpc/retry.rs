@@ -33,28 +33,37 @@ impl Default for RetrySettings {
             randomization_factor: 0.5,
             multiplier: 1.5,
             max_interval: Duration::from_secs(30),
-            max_elapsed_time: Duration::from_secs(300),
+            max_elapsed_time: Duration::from_mins(5),
         }
     }
 }
 
 impl RetrySettings {
-    pub(super) fn read(section: &mut Section<'_>) -> Self {
-        let day = Duration::from_secs(24 * 3600);
+    pub(super) fn read(section: &mut Section<'_, '_>) -> Self {
+        let day = Duration::from_hours(24);
         let default = Self::default();
         let settings = Self {
             enabled: section.flag("enabled").unwrap_or(default.enabled),
             initial_interval: section
                 .duration("initial_interval", Duration::from_millis(1)..=day)
                 .unwrap_or(default.initial_interval),
-            randomization_factor: section.number("randomization_factor", 0.0..=1.0).unwrap_or(default.randomization_factor),
+            randomization_factor: section
+                .number("randomization_factor", 0.0..=1.0)
+                .unwrap_or(default.randomization_factor),
             multiplier: section.number("multiplier", 1.0..=100.0).unwrap_or(default.multiplier),
-            max_interval: section.duration("max_interval", Duration::from_millis(1)..=day).unwrap_or(default.max_interval),
-            max_elapsed_time: section.duration("max_elapsed_time", Duration::ZERO..=day).unwrap_or(default.max_elapsed_time),
+            max_interval: section
+                .duration("max_interval", Duration::from_millis(1)..=day)
+                .unwrap_or(default.max_interval),
+            max_elapsed_time: section
+                .duration("max_elapsed_time", Duration::ZERO..=day)
+                .unwrap_or(default.max_elapsed_time),
         };
         let longest = settings.initial_interval.max(settings.max_interval);
         if !settings.max_elapsed_time.is_zero() && settings.max_elapsed_time < longest {
-            section.problem("max_elapsed_time", "is less than initial_interval or max_interval; make it longer, or 0 for no end");
+            section.problem(
+                "max_elapsed_time",
+                "is less than initial_interval or max_interval; make it longer, or 0 for no end",
+            );
         }
         settings
     }
@@ -74,9 +83,12 @@ pub(super) enum Verdict {
 pub(super) fn verdict(status: &Status) -> Verdict {
     let delay = status.get_details_retry_info().and_then(|info| info.retry_delay);
     match status.code() {
-        Code::Cancelled | Code::DeadlineExceeded | Code::Aborted | Code::OutOfRange | Code::Unavailable | Code::DataLoss => {
-            Verdict::Retry(delay)
-        }
+        Code::Cancelled
+        | Code::DeadlineExceeded
+        | Code::Aborted
+        | Code::OutOfRange
+        | Code::Unavailable
+        | Code::DataLoss => Verdict::Retry(delay),
         Code::ResourceExhausted if delay.is_some() => Verdict::Retry(delay),
         // A status that the server sent has no source; one made of a broken transport has.
         Code::Unknown | Code::Internal if status.source().is_some() => Verdict::Retry(None),
@@ -97,7 +109,12 @@ impl<'a> Backoff<'a> {
     }
 
     /// How long to wait now; `None` when the time for this request is over. `chance` is from 0 to 1.
-    pub(super) fn next(&mut self, elapsed: Duration, asked: Option<Duration>, chance: f64) -> Option<Duration> {
+    pub(super) fn next(
+        &mut self,
+        elapsed: Duration,
+        asked: Option<Duration>,
+        chance: f64,
+    ) -> Option<Duration> {
         let settings = self.settings;
         if !settings.enabled {
             return None;
@@ -105,7 +122,8 @@ impl<'a> Backoff<'a> {
         let factor = (2.0 * chance - 1.0).mul_add(settings.randomization_factor, 1.0);
         let wait = self.interval.mul_f64(factor.max(0.0)).max(asked.unwrap_or_default());
         self.interval = self.interval.mul_f64(settings.multiplier).min(settings.max_interval);
-        let over = !settings.max_elapsed_time.is_zero() && elapsed.saturating_add(wait) > settings.max_elapsed_time;
+        let over =
+            !settings.max_elapsed_time.is_zero() && elapsed.saturating_add(wait) > settings.max_elapsed_time;
         (!over).then_some(wait)
     }
 }
@@ -154,7 +172,8 @@ mod tests {
     fn waits_grow_to_the_longest_one() {
         let settings = RetrySettings { max_elapsed_time: Duration::ZERO, ..RetrySettings::default() };
         let mut backoff = Backoff::new(&settings);
-        let waits: Vec<_> = (0..7).map(|_| backoff.next(Duration::ZERO, None, 0.5).unwrap().as_secs_f64()).collect();
+        let waits: Vec<_> =
+            (0..7).map(|_| backoff.next(Duration::ZERO, None, 0.5).unwrap().as_secs_f64()).collect();
         assert_eq!(waits, [5.0, 7.5, 11.25, 16.875, 25.312_5, 30.0, 30.0]);
     }
 
@@ -170,8 +189,14 @@ mod tests {
     fn wait_is_at_least_what_the_server_asked_for() {
         let settings = RetrySettings::default();
         let mut backoff = Backoff::new(&settings);
-        assert_eq!(backoff.next(Duration::ZERO, Some(Duration::from_secs(20)), 0.5), Some(Duration::from_secs(20)));
-        assert_eq!(backoff.next(Duration::ZERO, Some(Duration::from_secs(1)), 0.5), Some(Duration::from_millis(7_500)));
+        assert_eq!(
+            backoff.next(Duration::ZERO, Some(Duration::from_secs(20)), 0.5),
+            Some(Duration::from_secs(20))
+        );
+        assert_eq!(
+            backoff.next(Duration::ZERO, Some(Duration::from_secs(1)), 0.5),
+            Some(Duration::from_millis(7_500))
+        );
     }
 
     #[test]

@@ -85,16 +85,19 @@ pub struct Settings {
 
 impl Settings {
     /// Reads the exporter's section.
-    pub fn read(section: &mut Section<'_>) -> Self {
+    pub fn read(section: &mut Section<'_, '_>) -> Self {
         let settings = Self {
             endpoint: section.text("endpoint").unwrap_or_default(),
             tls: section.section("tls", read_tls),
             compression: section
-                .choice("compression", &[("gzip", Compression::Gzip), ("zstd", Compression::Zstd), ("none", Compression::None)])
+                .choice(
+                    "compression",
+                    &[("gzip", Compression::Gzip), ("zstd", Compression::Zstd), ("none", Compression::None)],
+                )
                 .unwrap_or_default(),
             headers: read_headers(section),
             timeout: section
-                .duration("timeout", Duration::from_millis(1)..=Duration::from_secs(3600))
+                .duration("timeout", Duration::from_millis(1)..=Duration::from_hours(1))
                 .unwrap_or(DEFAULT_TIMEOUT),
             retry: section.section("retry_on_failure", RetrySettings::read),
             queue: section.section("sending_queue", |section| QueueSettings {
@@ -124,7 +127,9 @@ impl Settings {
         }
         let authority = match self.endpoint.split_once("://") {
             Some(("http" | "https", authority)) => authority,
-            Some((scheme, _)) => return Err(format!("scheme {scheme:?} is unknown; write http:// or https://, or none")),
+            Some((scheme, _)) => {
+                return Err(format!("scheme {scheme:?} is unknown; write http:// or https://, or none"));
+            }
             None => &self.endpoint,
         };
         let scheme = if self.secure() { "https" } else { "http" };
@@ -136,7 +141,7 @@ impl Settings {
     }
 }
 
-fn read_tls(section: &mut Section<'_>) -> TlsSettings {
+fn read_tls(section: &mut Section<'_, '_>) -> TlsSettings {
     let tls = TlsSettings {
         insecure: section.flag("insecure").unwrap_or(false),
         ca_file: section.text("ca_file").map(PathBuf::from),
@@ -150,23 +155,35 @@ fn read_tls(section: &mut Section<'_>) -> TlsSettings {
     tls
 }
 
-fn read_headers(section: &mut Section<'_>) -> Vec<(MetadataKey<Ascii>, MetadataValue<Ascii>)> {
+fn read_headers(section: &mut Section<'_, '_>) -> Vec<(MetadataKey<Ascii>, MetadataValue<Ascii>)> {
     let Some(node) = section.node("headers") else { return Vec::new() };
     let Value::Map(entries) = &node.value else {
-        section.problem("headers", format!("is {}, but a map of header names to values belongs here", node.value.describe()));
+        section.problem(
+            "headers",
+            format!("is {}, but a map of header names to values belongs here", node.value.describe()),
+        );
         return Vec::new();
     };
     let mut headers = Vec::new();
     for entry in entries {
         let name = &entry.key.name;
         let Value::Text(value) = &entry.node.value else {
-            section.problem("headers", format!("header {name:?} is {}, but text belongs here", entry.node.value.describe()));
+            section.problem(
+                "headers",
+                format!("header {name:?} is {}, but text belongs here", entry.node.value.describe()),
+            );
             continue;
         };
         match (name.to_ascii_lowercase().parse(), value.parse()) {
             (Ok(key), Ok(value)) => headers.push((key, value)),
-            (Err(_), _) => section.problem("headers", format!("{name:?} is no name of a header; write letters, digits and hyphens")),
-            (_, Err(_)) => section.problem("headers", format!("the value of header {name:?} has characters other than visible ASCII")),
+            (Err(_), _) => section.problem(
+                "headers",
+                format!("{name:?} is no name of a header; write letters, digits and hyphens"),
+            ),
+            (_, Err(_)) => section.problem(
+                "headers",
+                format!("the value of header {name:?} has characters other than visible ASCII"),
+            ),
         }
     }
     headers

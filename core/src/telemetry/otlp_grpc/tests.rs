@@ -1,93 +1,22 @@
 //! Against a real gRPC server in this process.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
 use opentelemetry_proto::tonic::collector::logs::v1::{
     ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
 };
-use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{MetricsService, MetricsServiceServer};
-use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use servicemap_map::model::{EventData, EventType, HealthStatus, ServiceType, Severity};
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
-use tonic::codec::CompressionEncoding;
-use tonic::transport::server::{Router, TcpIncoming};
+use tonic::Status;
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
-use tonic::{Request, Response, Status};
 
+use super::test_receiver::{PATIENCE, Receiver};
 use super::*;
 use crate::settings::tree::{Node, Value};
 use crate::telemetry::{encode_logs, encode_metrics, fixtures};
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A receiver that answers what the test put into its list, then with success, and keeps every request.
-#[derive(Clone, Default)]
-struct Receiver {
-    answers: Arc<Mutex<VecDeque<Result<ExportLogsServiceResponse, Status>>>>,
-    logs: Arc<Mutex<Vec<(ExportLogsServiceRequest, Vec<(String, String)>)>>>,
-    metrics: Arc<Mutex<Vec<ExportMetricsServiceRequest>>>,
-    came: Arc<Notify>,
-}
-
-#[tonic::async_trait]
-impl LogsService for Receiver {
-    async fn export(&self, request: Request<ExportLogsServiceRequest>) -> Result<Response<ExportLogsServiceResponse>, Status> {
-        let headers = ["x-token", "grpc-encoding", "user-agent"]
-            .into_iter()
-            .filter_map(|key| Some((key.to_owned(), request.metadata().get(key)?.to_str().ok()?.to_owned())))
-            .collect();
-        self.logs.lock().unwrap().push((request.into_inner(), headers));
-        self.came.notify_one();
-        let answer = self.answers.lock().unwrap().pop_front();
-        answer.unwrap_or_else(|| Ok(ExportLogsServiceResponse::default())).map(Response::new)
-    }
-}
-
-#[tonic::async_trait]
-impl MetricsService for Receiver {
-    async fn export(
-        &self,
-        request: Request<ExportMetricsServiceRequest>,
-    ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
-        self.metrics.lock().unwrap().push(request.into_inner());
-        self.came.notify_one();
-        Ok(Response::new(ExportMetricsServiceResponse::default()))
-    }
-}
-
-impl Receiver {
-    fn answering(answers: impl IntoIterator<Item = Result<ExportLogsServiceResponse, Status>>) -> Self {
-        Self { answers: Arc::new(Mutex::new(answers.into_iter().collect())), ..Self::default() }
-    }
-
-    fn routes(&self, mut server: Server) -> Router {
-        let (gzip, zstd) = (CompressionEncoding::Gzip, CompressionEncoding::Zstd);
-        let logs = LogsServiceServer::new(self.clone()).accept_compressed(gzip).accept_compressed(zstd);
-        let metrics = MetricsServiceServer::new(self.clone()).accept_compressed(gzip).accept_compressed(zstd);
-        server.add_service(logs).add_service(metrics)
-    }
-
-    fn listen(&self, server: Server) -> SocketAddr {
-        let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = incoming.local_addr().unwrap();
-        tokio::spawn(self.routes(server).serve_with_incoming(incoming));
-        address
-    }
-
-    async fn wait_for_requests(&self, count: usize) {
-        let all_came = async {
-            while self.logs.lock().unwrap().len() + self.metrics.lock().unwrap().len() < count {
-                self.came.notified().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, all_came).await.expect("the requests came in time");
-    }
-}
 
 fn settings(json: &str) -> Settings {
     let node: Node = serde_json::from_str(json).unwrap();
@@ -100,13 +29,16 @@ fn settings(json: &str) -> Settings {
 }
 
 fn quick(address: SocketAddr) -> Settings {
-    let mut settings = settings(&format!(r#"{{"endpoint":"{address}","tls":{{"insecure":true}},"headers":{{"X-Token":"t"}}}}"#));
+    let mut settings = settings(&format!(
+        r#"{{"endpoint":"{address}","tls":{{"insecure":true}},"headers":{{"X-Token":"t"}}}}"#
+    ));
     settings.retry.initial_interval = Duration::from_millis(5);
     settings
 }
 
 fn logs_payload() -> (Payload, ExportLogsServiceRequest) {
-    let service = fixtures::service(fixtures::HOST, "nginx.service", ServiceType::Process, HealthStatus::Healthy);
+    let service =
+        fixtures::service(fixtures::HOST, "nginx.service", ServiceType::Process, HealthStatus::Healthy);
     let event = fixtures::event(EventType::ServiceDiscovered, Severity::Info, EventData::Service(service));
     let encoded = encode_logs(&[event], None, &fixtures::observer());
     let request = prost::Message::decode(&*encoded.bytes).unwrap();
@@ -119,9 +51,10 @@ async fn connect(settings: Settings) -> Arc<Connection> {
 
 async fn send_logs(settings: Settings) -> ExportLogsServiceRequest {
     let (payload, request) = logs_payload();
-    let queue = start(connect(settings).await, Signal::Logs, &Handle::current());
+    let (queue, sending) = start(connect(settings).await, Signal::Logs, &Handle::current());
     queue.push(payload);
-    queue.flush(PATIENCE).await;
+    drop(queue);
+    sending.finish(PATIENCE).await;
     request
 }
 
@@ -135,7 +68,10 @@ async fn logs_arrive_as_they_were_encoded_with_headers_and_gzip() {
     let headers = &got[0].1;
     assert!(headers.contains(&("x-token".to_owned(), "t".to_owned())), "{headers:?}");
     assert!(headers.contains(&("grpc-encoding".to_owned(), "gzip".to_owned())), "{headers:?}");
-    assert!(headers.iter().any(|(key, value)| key == "user-agent" && value.starts_with("servicemap/")), "{headers:?}");
+    assert!(
+        headers.iter().any(|(key, value)| key == "user-agent" && value.starts_with("servicemap/")),
+        "{headers:?}"
+    );
 }
 
 #[tokio::test]
@@ -146,7 +82,8 @@ async fn compression_is_the_configured_one() {
         let sent = send_logs(settings).await;
         let got = receiver.logs.lock().unwrap().clone();
         assert_eq!(got[0].0, sent);
-        let encoding = got[0].1.iter().find(|(key, _)| key == "grpc-encoding").map(|(_, value)| value.as_str());
+        let encoding =
+            got[0].1.iter().find(|(key, _)| key == "grpc-encoding").map(|(_, value)| value.as_str());
         assert_eq!(encoding, expected);
     }
 }
@@ -157,9 +94,10 @@ async fn metrics_arrive_at_the_metrics_service() {
     let connection = connect(quick(receiver.listen(Server::builder()))).await;
     let encoded = encode_metrics(&fixtures::readings(), 10);
     let sent: ExportMetricsServiceRequest = prost::Message::decode(&*encoded.bytes).unwrap();
-    let queue = start(connection, Signal::Metrics, &Handle::current());
+    let (queue, sending) = start(connection, Signal::Metrics, &Handle::current());
     queue.push(Payload { bytes: encoded.bytes.into(), items: encoded.items });
-    queue.flush(PATIENCE).await;
+    drop(queue);
+    sending.finish(PATIENCE).await;
     assert_eq!(*receiver.metrics.lock().unwrap(), [sent]);
 }
 
@@ -189,12 +127,14 @@ async fn partial_success_is_not_sent_again() {
 #[tokio::test]
 async fn later_requests_wait_for_earlier_ones() {
     let receiver = Receiver::answering([Err(Status::unavailable("busy"))]);
-    let queue = start(connect(quick(receiver.listen(Server::builder()))).await, Signal::Logs, &Handle::current());
+    let (queue, sending) =
+        start(connect(quick(receiver.listen(Server::builder()))).await, Signal::Logs, &Handle::current());
     let (first, request) = logs_payload();
     let empty = encode_logs(&[], None, &fixtures::observer());
     queue.push(first);
     queue.push(Payload { bytes: empty.bytes.into(), items: 0 });
-    queue.flush(PATIENCE).await;
+    drop(queue);
+    sending.finish(PATIENCE).await;
     let got: Vec<_> = receiver.logs.lock().unwrap().iter().map(|(request, _)| request.clone()).collect();
     assert_eq!(got.len(), 3);
     assert_eq!(got[..2], [request.clone(), request]);
@@ -206,10 +146,11 @@ async fn restarted_receiver_is_found_again() {
     let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = incoming.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let first = tokio::spawn(receiver.routes(Server::builder()).serve_with_incoming_shutdown(incoming, async {
-        let _ = stopped.await;
-    }));
-    let queue = start(connect(quick(address)).await, Signal::Logs, &Handle::current());
+    let first =
+        tokio::spawn(receiver.routes(Server::builder()).serve_with_incoming_shutdown(incoming, async {
+            let _ = stopped.await;
+        }));
+    let (queue, sending) = start(connect(quick(address)).await, Signal::Logs, &Handle::current());
     queue.push(logs_payload().0);
     receiver.wait_for_requests(1).await;
     stop.send(()).unwrap();
@@ -219,7 +160,8 @@ async fn restarted_receiver_is_found_again() {
     let incoming = TcpIncoming::bind(address).unwrap();
     tokio::spawn(receiver.routes(Server::builder()).serve_with_incoming(incoming));
     receiver.wait_for_requests(2).await;
-    queue.flush(PATIENCE).await;
+    drop(queue);
+    sending.finish(PATIENCE).await;
 }
 
 #[tokio::test]
@@ -238,7 +180,8 @@ async fn unreachable_endpoint_is_told_with_reason_and_mend() {
 async fn receiver_without_tls_is_told_with_the_way_to_switch_it_off() {
     let receiver = Receiver::default();
     let address = receiver.listen(Server::builder());
-    let error = Connection::open("otlp_grpc", settings(&format!(r#"{{"endpoint":"{address}"}}"#))).await.unwrap_err();
+    let error =
+        Connection::open("otlp_grpc", settings(&format!(r#"{{"endpoint":"{address}"}}"#))).await.unwrap_err();
     assert!(error.to_string().ends_with("if it speaks without TLS, set tls: {insecure: true}"), "{error}");
 }
 
@@ -256,16 +199,32 @@ async fn missing_certificate_file_is_named() {
 /// A self-signed certificate for `localhost`, by the `openssl` command.
 fn certificate(directory: &std::path::Path) -> Option<(Vec<u8>, Vec<u8>)> {
     let made = std::process::Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+        ])
         .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
         .args(["-addext", "basicConstraints=critical,CA:FALSE"])
         .args(["-keyout", "key.pem", "-out", "cert.pem"])
         .current_dir(directory)
         .output();
     let made = made.is_ok_and(|output| output.status.success());
-    made.then(|| (std::fs::read(directory.join("cert.pem")).unwrap(), std::fs::read(directory.join("key.pem")).unwrap()))
+    made.then(|| {
+        (
+            std::fs::read(directory.join("cert.pem")).unwrap(),
+            std::fs::read(directory.join("key.pem")).unwrap(),
+        )
+    })
 }
 
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 #[tokio::test]
 async fn tls_trusts_the_configured_authority_and_no_other() {
     let directory = tempfile::tempdir().unwrap();
@@ -290,7 +249,8 @@ async fn tls_trusts_the_configured_authority_and_no_other() {
 }
 
 fn problems(json: &str) -> Vec<String> {
-    let node: Node = if json.is_empty() { Node::bare(Value::Null) } else { serde_json::from_str(json).unwrap() };
+    let node: Node =
+        if json.is_empty() { Node::bare(Value::Null) } else { serde_json::from_str(json).unwrap() };
     let mut problems = Vec::new();
     let mut section = crate::settings::reader::Section::new(&node, "exporters::otlp_grpc", &mut problems);
     Settings::read(&mut section);
@@ -302,11 +262,15 @@ fn problems(json: &str) -> Vec<String> {
 fn endpoint_is_required_and_has_a_port() {
     assert_eq!(
         problems(""),
-        ["exporters::otlp_grpc::endpoint: requires a non-empty \"endpoint\"; write for example \"127.0.0.1:4317\""]
+        [
+            "exporters::otlp_grpc::endpoint: requires a non-empty \"endpoint\"; write for example \"127.0.0.1:4317\""
+        ]
     );
     assert_eq!(
         problems(r#"{"endpoint":"localhost"}"#),
-        ["exporters::otlp_grpc::endpoint: \"localhost\" is not host:port; write for example \"127.0.0.1:4317\""]
+        [
+            "exporters::otlp_grpc::endpoint: \"localhost\" is not host:port; write for example \"127.0.0.1:4317\""
+        ]
     );
     assert_eq!(
         problems(r#"{"endpoint":"ftp://localhost:1"}"#),
