@@ -32,7 +32,7 @@ fn a_failure_is_one_sentence_and_status_1() {
 #[test]
 fn a_wrong_command_line_is_status_2_and_says_what_is_right() {
     for (args, hint) in [
-        (&["map", "--for", "5"][..], "such as 500ms, 5s or 1m30s"),
+        (&["map", "--for", "5"][..], "\"5\" has no unit"),
         (&["map", "-o", "svg"][..], "table, json, dot, mermaid"),
         (&["mapp"][..], "'map'"),
         (&["validate"][..], "--config <FILE>"),
