@@ -21,7 +21,7 @@ fn text(bytes: &[u8]) -> &str {
 
 #[test]
 fn a_failure_is_one_sentence_and_status_1() {
-    let output = output(&["--log-level", "servicemap=loud", "check"]);
+    let output = output(&["--log-level", "servicemap=loud", "map"]);
     let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr.starts_with("servicemap: `servicemap=loud` is no log filter"), "{stderr}");

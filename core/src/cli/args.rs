@@ -39,7 +39,7 @@ Examples:
 #[command(name = "servicemap", version, after_help = EXAMPLES, propagate_version = true)]
 pub(super) struct Cli {
     /// What to log to standard error: error, warn, info, debug, trace, or a filter such as `servicemap=debug`
-    /// [default: $RUST_LOG, else warn]
+    /// [default: $RUST_LOG, else the pipeline file's level, else warn]
     #[arg(long, global = true, value_name = "LEVEL")]
     pub(super) log_level: Option<String>,
     #[command(subcommand)]
