@@ -86,3 +86,26 @@ fn a_full_disk_is_one() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).starts_with("servicemap: cannot write to standard output"));
 }
+
+#[test]
+fn a_configuration_is_checked_and_printed_without_running_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("servicemap.yaml");
+    let yaml = "receivers: {servicemap: {}}\nexporters: {debug: {}}\n\
+                service: {pipelines: {logs: {receivers: [servicemap], exporters: [debug]}}}\n";
+    std::fs::write(&path, yaml).unwrap();
+    let config = ["--config", path.to_str().unwrap()];
+
+    let valid = output(&[&["validate"], &config[..]].concat());
+    assert_eq!((valid.status.code(), text(&valid.stdout), text(&valid.stderr)), (Some(0), "", ""));
+
+    let set = ["--set", "receivers.servicemap.drain_interval=2s"];
+    let printed = output(&[&["print-config"], &config[..], &set[..]].concat());
+    let tree: serde_json::Value = serde_json::from_slice(&printed.stdout).unwrap();
+    assert_eq!(tree["receivers"]["servicemap"]["drain_interval"], "2s");
+
+    let wrong =
+        output(&[&["validate"], &config[..], &["--set", "receivers.servicemap.drain_intervall=2s"]].concat());
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(text(&wrong.stderr).contains("drain_interval"), "{}", text(&wrong.stderr));
+}
