@@ -21,7 +21,7 @@ fn text(bytes: &[u8]) -> &str {
 
 #[test]
 fn a_failure_is_one_sentence_and_status_1() {
-    let output = output(&["--log-level", "servicemap=loud", "check"]);
+    let output = output(&["--log-level", "servicemap=loud", "map"]);
     let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr.starts_with("servicemap: `servicemap=loud` is no log filter"), "{stderr}");
@@ -32,7 +32,7 @@ fn a_failure_is_one_sentence_and_status_1() {
 #[test]
 fn a_wrong_command_line_is_status_2_and_says_what_is_right() {
     for (args, hint) in [
-        (&["map", "--for", "5"][..], "such as 500ms, 5s or 1m30s"),
+        (&["map", "--for", "5"][..], "\"5\" has no unit"),
         (&["map", "-o", "svg"][..], "table, json, dot, mermaid"),
         (&["mapp"][..], "'map'"),
         (&["validate"][..], "--config <FILE>"),
@@ -85,4 +85,27 @@ fn a_full_disk_is_one() {
     let output = servicemap(&["completion", "bash"]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).starts_with("servicemap: cannot write to standard output"));
+}
+
+#[test]
+fn a_configuration_is_checked_and_printed_without_running_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("servicemap.yaml");
+    let yaml = "receivers: {servicemap: {}}\nexporters: {debug: {}}\n\
+                service: {pipelines: {logs: {receivers: [servicemap], exporters: [debug]}}}\n";
+    std::fs::write(&path, yaml).unwrap();
+    let config = ["--config", path.to_str().unwrap()];
+
+    let valid = output(&[&["validate"], &config[..]].concat());
+    assert_eq!((valid.status.code(), text(&valid.stdout), text(&valid.stderr)), (Some(0), "", ""));
+
+    let set = ["--set", "receivers.servicemap.drain_interval=2s"];
+    let printed = output(&[&["print-config"], &config[..], &set[..]].concat());
+    let tree: serde_json::Value = serde_json::from_slice(&printed.stdout).unwrap();
+    assert_eq!(tree["receivers"]["servicemap"]["drain_interval"], "2s");
+
+    let wrong =
+        output(&[&["validate"], &config[..], &["--set", "receivers.servicemap.drain_intervall=2s"]].concat());
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(text(&wrong.stderr).contains("drain_interval"), "{}", text(&wrong.stderr));
 }

@@ -39,7 +39,7 @@ Examples:
 #[command(name = "servicemap", version, after_help = EXAMPLES, propagate_version = true)]
 pub(super) struct Cli {
     /// What to log to standard error: error, warn, info, debug, trace, or a filter such as `servicemap=debug`
-    /// [default: $RUST_LOG, else warn]
+    /// [default: $RUST_LOG, else the pipeline file's level, else warn]
     #[arg(long, global = true, value_name = "LEVEL")]
     pub(super) log_level: Option<String>,
     #[command(subcommand)]
@@ -96,7 +96,7 @@ pub(super) enum RunOutput {
 pub(super) struct MapArgs {
     /// Observe this long once the connections that exist are known, such as 500ms, 5s or 2m [default: one drain of the
     /// kernel's counters]
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = crate::settings::duration::parse)]
     pub(super) observe_for: Option<Duration>,
     /// Form of the map
     #[arg(short, long, value_enum, default_value_t = MapOutput::Table)]
@@ -126,14 +126,6 @@ pub(super) struct ConfigArgs {
     pub(super) set: Vec<String>,
 }
 
-/// A duration with its unit: `500ms`, `5s`, `1m30s`.
-fn duration(text: &str) -> Result<Duration, String> {
-    text.parse::<jiff::SignedDuration>()
-        .ok()
-        .and_then(|duration| Duration::try_from(duration).ok())
-        .ok_or_else(|| "write a duration with its unit, such as 500ms, 5s or 1m30s".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -150,12 +142,9 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_has_a_unit() {
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
-        for wrong in ["5", "", "-5s", "5 parsecs"] {
-            assert!(duration(wrong).is_err(), "{wrong:?} was taken");
-        }
+    fn a_time_to_observe_has_a_unit() {
+        let error = parse("servicemap map --for 5").unwrap_err().to_string();
+        assert!(error.contains("has no unit"), "{error}");
     }
 
     #[test]

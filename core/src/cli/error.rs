@@ -3,8 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use super::pipeline::{ConfigErrors, RunError};
 use crate::ObserverError;
+use crate::pipeline::{ConfigErrors, RunError};
 
 /// What can go wrong on the command line.
 #[derive(Debug, thiserror::Error)]

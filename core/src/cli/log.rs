@@ -13,10 +13,13 @@ use super::error::CliError;
 /// can use afterwards.
 const MAX_HELD: usize = 100;
 
-/// Installs logging by `filter`, else by `RUST_LOG`, else warnings and errors.
-pub(super) fn install(filter: Option<&str>) -> Result<Logs, CliError> {
+/// What is logged where nobody says otherwise: what somebody should look at.
+pub(super) const DEFAULT: &str = "warn";
+
+/// Installs logging by `filter`, else by `RUST_LOG`, else by `default`.
+pub(super) fn install(filter: Option<&str>, default: &str) -> Result<Logs, CliError> {
     let from_environment = std::env::var("RUST_LOG").ok().filter(|value| !value.is_empty());
-    let value = filter.map(str::to_owned).or(from_environment).unwrap_or_else(|| "warn".to_owned());
+    let value = filter.map(str::to_owned).or(from_environment).unwrap_or_else(|| default.to_owned());
     let filter =
         EnvFilter::builder().parse(&value).map_err(|source| CliError::LogFilter { value, source })?;
     let logs = Logs::default();
@@ -127,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_wrong_filter_is_named() {
-        let error = install(Some("servicemap=loud")).unwrap_err().to_string();
+        let error = install(Some("servicemap=loud"), DEFAULT).unwrap_err().to_string();
         assert!(error.contains("`servicemap=loud` is no log filter"), "{error}");
     }
 }

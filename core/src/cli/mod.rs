@@ -6,6 +6,7 @@
 
 mod args;
 mod check;
+mod configuration;
 mod error;
 mod live;
 mod log;
@@ -18,14 +19,11 @@ mod signals;
 
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-#[path = "pipeline_stub.rs"]
-mod pipeline;
-use args::{Cli, Command, ConfigArgs};
+use args::{Cli, Command};
 use error::CliError;
 
 /// Runs the command line `args` (program name first) to its end and returns the process's exit status.
@@ -50,25 +48,21 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
     let Cli { log_level, command } = cli;
-    let logs = log::install(log_level.as_deref())?;
+    let log_level = log_level.as_deref();
     match command {
-        Command::Run(args) => run::run(&args, &logs),
-        Command::Map(args) => map::run(&args),
+        // A pipeline file may set the log level: these begin to log when they know it.
+        Command::Run(args) if !args.config.is_empty() => run::pipelines(&args, log_level),
+        Command::Run(args) => run::observe(&args, &log::install(log_level, log::DEFAULT)?),
+        Command::Map(args) => {
+            log::install(log_level, log::DEFAULT)?;
+            map::run(&args)
+        }
         Command::Check => check::run(),
-        Command::Validate(ConfigArgs { config, set }) => validate(&config, &set),
-        Command::PrintConfig(ConfigArgs { config, set }) => print_config(&config, &set),
-        Command::Components => output::print(&pipeline::components().to_string()),
+        Command::Validate(args) => configuration::validate(&args),
+        Command::PrintConfig(args) => configuration::print(&args),
+        Command::Components => configuration::components(),
         Command::Completion { shell } => completion(shell),
     }
-}
-
-fn validate(paths: &[PathBuf], sets: &[String]) -> Result<ExitCode, CliError> {
-    pipeline::load(paths, sets)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn print_config(paths: &[PathBuf], sets: &[String]) -> Result<ExitCode, CliError> {
-    output::print(&pipeline::load(paths, sets)?.to_string())
 }
 
 fn completion(shell: clap_complete::Shell) -> Result<ExitCode, CliError> {

@@ -11,11 +11,12 @@ use servicemap_map::model::Snapshot;
 
 use super::args::{RunArgs, RunOutput};
 use super::error::CliError;
-use super::log::Logs;
+use super::live;
+use super::log::{self, Logs};
 use super::map::STOP_TIMEOUT;
 use super::output::{self, Capability};
 use super::signals::Signals;
-use super::{live, pipeline};
+use crate::pipeline;
 use crate::{Initial, Next, Observer, Settings};
 
 /// Events taken from the log at once: enough to make the lock cheap, little enough to keep the log moving.
@@ -25,13 +26,17 @@ const READER_INTERVAL: Duration = Duration::from_secs(1);
 /// Threads for pipelines: one can encode while another sends.
 const PIPELINE_WORKERS: usize = 2;
 
-pub(super) fn run(args: &RunArgs, logs: &Logs) -> Result<ExitCode, CliError> {
-    if !args.config.is_empty() {
-        let config = pipeline::load(&args.config, &args.set)?;
-        let signals = Signals::install(PIPELINE_WORKERS, || {})?;
-        signals.run(pipeline::run(config, signals.receiver()))?;
-        return Ok(ExitCode::SUCCESS);
-    }
+/// Runs the pipelines of the configuration.
+pub(super) fn pipelines(args: &RunArgs, log_level: Option<&str>) -> Result<ExitCode, CliError> {
+    let config = pipeline::load(&args.config, &args.set)?;
+    log::install(log_level, config.log_level().as_str())?;
+    let signals = Signals::install(PIPELINE_WORKERS, || {})?;
+    signals.run(pipeline::run(config, signals.receiver()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows what this machine does.
+pub(super) fn observe(args: &RunArgs, logs: &Logs) -> Result<ExitCode, CliError> {
     let stdout = Capability::of_stdout();
     let observer = Observer::new(Settings::default());
     observer.start()?;
