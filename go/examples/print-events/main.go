@@ -1,140 +1,64 @@
-// Command print-events writes what an observer tells of this machine as JSON lines: one line an event, and each second
-// one with all connections and their counts (type "map"). It ends in order at SIGINT or SIGTERM. Run it as root:
+// Command print-events prints each event of this machine as one line, until it is interrupted. Run it as root:
 //
 //	sudo go run ./examples/print-events
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
+	"log"
 	"os/signal"
 	"syscall"
-	"time"
-
-	"go.uber.org/zap"
 
 	"github.com/servicemap/servicemap/go/domain"
 	"github.com/servicemap/servicemap/go/services"
 )
 
-// mapInterval is the time between two lines with the map.
-const mapInterval = time.Second
-
 func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "print-events:", err)
-		os.Exit(1)
-	}
-}
-
-func run() error {
-	config := services.DefaultConfig()
-	logger, err := zap.NewProduction()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	observer, err := services.NewObserver("print-events", services.DefaultConfig())
 	if err != nil {
-		return err
+		log.Fatal(err)
 	}
-	config.Logger = logger
-	observer, err := services.NewObserver("print-events", config)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
 	if err := observer.Start(ctx); err != nil {
-		return err
+		log.Fatal(err)
 	}
-	if err := printAll(observer); err != nil {
-		return err
-	}
-	return observer.Stop()
-}
-
-// printAll writes until the events end.
-func printAll(observer *services.Observer) error {
-	out := json.NewEncoder(os.Stdout)
-	ticker := time.NewTicker(mapInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case event, open := <-observer.Events():
-			if !open {
-				return observer.Err()
-			}
-			if err := out.Encode(eventLine(event)); err != nil {
-				return err
-			}
-		case <-ticker.C:
-			m, err := observer.ServiceMap()
-			if err != nil {
-				return err
-			}
-			if err := out.Encode(mapLine(m)); err != nil {
-				return err
-			}
-		}
+	// The channel is closed once the observer has stopped: when ctx ends.
+	for event := range observer.Events() {
+		fmt.Println(line(event))
 	}
 }
 
-// line is one line of output; which fields it has follows from its type.
-type line struct {
-	Type        string       `json:"type"`
-	At          *time.Time   `json:"at,omitempty"`
-	Subject     string       `json:"subject,omitempty"`
-	Initial     bool         `json:"initial,omitempty"`
-	Connection  *connection  `json:"connection,omitempty"`
-	Gap         *domain.Gap  `json:"gap,omitempty"`
-	Services    int          `json:"services,omitempty"`
-	Connections []connection `json:"connections,omitempty"`
-}
-
-// end and connection have the names of Servicemap's JSON map.
-type end struct {
-	Namespace string `json:"namespace"`
-	Name      string `json:"name"`
-	Type      string `json:"type"`
-}
-
-type connection struct {
-	Source      end    `json:"source"`
-	Destination end    `json:"destination"`
-	Protocol    string `json:"protocol"`
-	Port        int    `json:"port"`
-	Opened      int64  `json:"opened"`
-	Active      int64  `json:"active"`
-	Failed      int64  `json:"failed"`
-}
-
-func eventLine(event *domain.Event) line {
-	out := line{
-		Type: string(event.Type), At: &event.Timestamp, Subject: event.Subject, Initial: event.Initial, Gap: event.GapData,
+func line(event *domain.Event) string {
+	initial := ""
+	if event.Initial {
+		initial = " (initial)"
 	}
-	if event.ConnectionData != nil {
-		c := connectionOf(event.ConnectionData)
-		out.Connection = &c
-	}
-	if event.TopologyData != nil {
-		out.Services = event.TopologyData.ServiceCount
-	}
-	return out
+	return fmt.Sprintf("%d %s%s %s", event.Sequence, event.Type, initial, details(event))
 }
 
-func mapLine(m *services.ServiceMap) line {
-	out := line{Type: "map", Services: m.TotalServices, Connections: []connection{}}
-	for _, c := range m.Connections {
-		out.Connections = append(out.Connections, connectionOf(c))
+// details of the data that an event carries; the order matters where it carries two.
+func details(event *domain.Event) string {
+	switch {
+	case event.HealthData != nil:
+		health := event.HealthData
+		return fmt.Sprintf("%s %s -> %s", health.Service.Key(), health.From, health.To)
+	case event.TopologyData != nil:
+		topology := event.TopologyData
+		return fmt.Sprintf("services=%d connections=%d", topology.ServiceCount, topology.ConnectionCount)
+	case event.GapData != nil:
+		return fmt.Sprintf("%s count=%d", event.GapData.Reason, event.GapData.Count)
+	case event.DependencyData != nil:
+		dependency := event.DependencyData
+		return fmt.Sprintf("%s needs %s:%d", dependency.Source.Key(), dependency.Destination.Key(), dependency.Port)
+	case event.ConnectionData != nil:
+		connection := event.ConnectionData
+		return fmt.Sprintf("%s -> %s:%d opened=%d active=%d", connection.Source.Key(), connection.Destination.Key(),
+			connection.Port, connection.RequestCount, connection.Active)
+	case event.ServiceData != nil:
+		return fmt.Sprintf("%s %s", event.ServiceData.Key(), event.ServiceData.Type)
+	default:
+		return event.Subject
 	}
-	return out
-}
-
-func connectionOf(c *domain.Connection) connection {
-	return connection{
-		Source: endOf(c.Source), Destination: endOf(c.Destination), Protocol: c.Protocol, Port: c.Port,
-		Opened: c.RequestCount, Active: c.Active, Failed: c.Failed.Total(),
-	}
-}
-
-func endOf(s *domain.Service) end {
-	return end{Namespace: s.Namespace, Name: s.Name, Type: string(s.Type)}
 }
