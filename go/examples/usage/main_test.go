@@ -27,9 +27,6 @@ func TestMain(m *testing.M) {
 
 func TestUsageExamplePrintsServicesAndDependencies(t *testing.T) {
 	capturetest.Require(t)
-	server := capturetest.Server(t, "sm-usage-srv")
-	capturetest.Client(t, "sm-usage-cli", server)
-
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -43,23 +40,42 @@ func TestUsageExamplePrintsServicesAndDependencies(t *testing.T) {
 	if err := example.Start(); err != nil {
 		t.Fatal(err)
 	}
-	timeout := time.AfterFunc(time.Minute, func() { _ = example.Process.Kill() })
-	defer timeout.Stop()
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		for scanner := bufio.NewScanner(stderr); scanner.Scan(); {
+			lines <- scanner.Text()
+		}
+	}()
 	defer func() {
 		_ = example.Process.Kill()
+		for range lines { // until the pipe is closed, which Wait wants
+		}
 		_ = example.Wait()
 	}()
+
+	server := capturetest.Server(t, "sm-usage-srv")
 	wanted := map[string]bool{"/sm-usage-srv with 1 endpoints": true, "Dependency: sm-usage-cli -> sm-usage-srv": true, "Topology changed: ": true}
 	var printed strings.Builder
-	for lines := bufio.NewScanner(stderr); len(wanted) > 0 && lines.Scan(); {
-		printed.WriteString(lines.Text() + "\n")
-		for part := range wanted {
-			if strings.Contains(lines.Text(), part) {
-				delete(wanted, part)
+	// The example does not say when it has begun to observe, so clients come until one is seen.
+	again := time.NewTicker(2 * time.Second)
+	defer again.Stop()
+	for deadline := time.After(time.Minute); len(wanted) > 0; {
+		select {
+		case text, open := <-lines:
+			if !open {
+				t.Fatalf("the example ended after:\n%s", printed.String())
 			}
+			printed.WriteString(text + "\n")
+			for part := range wanted {
+				if strings.Contains(text, part) {
+					delete(wanted, part)
+				}
+			}
+		case <-again.C:
+			capturetest.Client(t, "sm-usage-cli", server)
+		case <-deadline:
+			t.Fatalf("within a minute the example did not print %v, but:\n%s", wanted, printed.String())
 		}
-	}
-	if len(wanted) > 0 {
-		t.Fatalf("within a minute the example did not print %v, but:\n%s", wanted, printed.String())
 	}
 }

@@ -10,8 +10,8 @@ package native
 // Nothing in the library keeps a Go pointer or calls back into Go.
 #cgo noescape servicemap_observer_next
 #cgo nocallback servicemap_observer_next
-#cgo noescape servicemap_events_view
-#cgo nocallback servicemap_events_view
+#cgo noescape servicemap_go_events_view
+#cgo nocallback servicemap_go_events_view
 
 #include "native_headers.h"
 */
@@ -130,7 +130,7 @@ func (o *Observer) NextEvents(max int, timeout time.Duration) (*EventBatch, erro
 	var view C.servicemap_events_view_t
 	view.size = C.size_t(unsafe.Sizeof(view))
 	var failure *C.servicemap_error
-	status := C.servicemap_status(C.servicemap_events_view(b, &view, &failure))
+	status := C.servicemap_go_events_view(b, &view, &failure)
 	if err := toError(status, failure); err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (o *Observer) NextOTLP(signal Signal, max int, timeout time.Duration) (*OTL
 	if err != nil {
 		return nil, err
 	}
-	otlp := C.servicemap_batch_otlp(b)
+	otlp := C.servicemap_go_batch_otlp(b)
 	return &OTLPBatch{
 		First:    uint64(C.servicemap_batch_first(b)),
 		Lost:     uint64(C.servicemap_batch_lost(b)),
@@ -236,12 +236,12 @@ func toError(status C.servicemap_status, failure *C.servicemap_error) error {
 		return nil
 	}
 	defer C.servicemap_error_free(failure)
-	message := text(C.servicemap_error_message(failure))
+	message := text(C.servicemap_go_error_message(failure))
 	// The message begins with the C function's name. It says something to a Go program only where it is a bug of ours.
 	if _, rest, found := strings.Cut(message, ": "); found && status != C.SERVICEMAP_STATUS_PANIC {
 		message = rest
 	}
-	return &Error{Status: int32(status), Message: message, Mend: text(C.servicemap_error_mend(failure))}
+	return &Error{Status: int32(status), Message: message, Mend: text(C.servicemap_go_error_mend(failure))}
 }
 
 func text(s C.servicemap_slice) string {

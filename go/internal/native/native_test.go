@@ -3,6 +3,7 @@
 package native
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -57,20 +58,24 @@ func TestWakeEndsAWait(t *testing.T) {
 	if err := o.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
+	// The cursor begins with its first call, and answers the wakes that come afterwards.
+	if err := drain(o); !errors.Is(err, ErrTimeout) {
+		t.Fatal(err)
+	}
 	begin := time.Now()
-	go func() {
-		for {
-			_, err := o.NextEvents(1, time.Minute)
-			if err != nil {
-				ended <- err
-				return
-			}
-		}
-	}()
 	o.Wake()
-	if err := <-ended; !errors.Is(err, ErrTimeout) || time.Since(begin) > 30*time.Second {
+	_, err := o.NextEvents(1, time.Minute)
+	if !errors.Is(err, ErrTimeout) || time.Since(begin) > 30*time.Second {
 		t.Fatalf("the wait ended after %v with %v", time.Since(begin), err)
+	}
+}
+
+// drain reads events until there are none.
+func drain(o *Observer) error {
+	for {
+		if _, err := o.NextEvents(100, 0); err != nil {
+			return err
+		}
 	}
 }
 
@@ -82,12 +87,68 @@ func TestAfterShutdownTheCursorEnds(t *testing.T) {
 	if err := o.Shutdown(5 * time.Second); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
-		if _, err := o.NextEvents(100, time.Second); errors.Is(err, ErrEnded) {
-			return
+	if err := drain(o); !errors.Is(err, ErrEnded) {
+		t.Fatalf("after everything was read the cursor answers %v", err)
+	}
+}
+
+func TestBatchOutlivesItsObserverUntilItIsFreed(t *testing.T) {
+	o, err := New([]byte(`{"enable_ebpf":false,"collection_interval":"1s"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	if err := o.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var batch *OTLPBatch
+	for deadline := time.Now().Add(30 * time.Second); batch == nil; {
+		if batch, err = o.NextOTLP(Metrics, 1, time.Second); err != nil && !errors.Is(err, ErrTimeout) || time.Now().After(deadline) {
+			t.Fatalf("no metrics: %v", err)
 		}
 	}
-	t.Fatal("the cursor did not end within 10 s")
+	if err := batch.Ack(Delivered, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := batch.Ack(Delivered, 0); err == nil {
+		t.Error("a second acknowledgement of one batch was taken")
+	}
+	o.Close()
+	if batch.Items == 0 || len(batch.Bytes) == 0 {
+		t.Fatalf("the batch has %d items in %d bytes", batch.Items, len(batch.Bytes))
+	}
+	if err := batch.Ack(Delivered, 0); !errors.Is(err, ErrEnded) {
+		t.Errorf("Ack after Close answers %v", err)
+	}
+	batch.Free()
+	batch.Free()
+}
+
+func TestBatchThatIsToBeRetriedComesAgainWithTheSameBytes(t *testing.T) {
+	o, err := New([]byte(`{"enable_ebpf":false,"collection_interval":"1s"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	if err := o.Start(); err != nil {
+		t.Fatal(err)
+	}
+	next := func() *OTLPBatch {
+		t.Helper()
+		b, err := o.NextOTLP(Metrics, 1, 30*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(b.Free)
+		return b
+	}
+	first := next()
+	if err := first.Ack(Retry, time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	if again := next(); !bytes.Equal(first.Bytes, again.Bytes) {
+		t.Fatal("the batch that came again has other bytes")
+	}
 }
 
 func TestEveryCallAfterCloseAnswersEnded(t *testing.T) {
