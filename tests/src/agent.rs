@@ -63,9 +63,9 @@ pub fn pipeline(exporter: &str, settings: &str, signals: &[&str]) -> String {
     let pipelines = signals.iter().fold(String::new(), |text, signal| {
         text + &format!("    {signal}: {{receivers: [servicemap], exporters: [{exporter}]}}\n")
     });
-    // Metrics twice a second: a test waits for them.
+    // Metrics as often as they can be had: a test waits for them.
     format!(
-        "receivers:\n  servicemap:\n    collection_interval: 500ms\nexporters:\n  {exporter}: {settings}\nservice:\n  pipelines:\n{pipelines}"
+        "receivers:\n  servicemap:\n    collection_interval: 1s\nexporters:\n  {exporter}: {settings}\nservice:\n  pipelines:\n{pipelines}"
     )
 }
 

@@ -36,7 +36,7 @@ impl Collector {
 
     /// One whose own `servicemap` receiver observes.
     pub fn observing() -> Self {
-        Self::start("servicemap", "servicemap: {collection_interval: 500ms}")
+        Self::start("servicemap", "servicemap: {collection_interval: 1s}")
     }
 
     fn start(receiver: &str, settings: &str) -> Self {

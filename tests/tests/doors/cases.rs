@@ -5,6 +5,7 @@ use servicemap_tests::edge::Edge;
 use servicemap_tests::netns::Family;
 use servicemap_tests::peers::{Stage, host_name};
 use servicemap_tests::process::Process;
+use servicemap_tests::wait::until;
 
 /// Connections that a case opens: more than one, so that a count is more than "seen".
 pub const CONNECTIONS: u32 = 3;
@@ -61,12 +62,17 @@ pub fn put_through<D: Door>(case: Case, start: impl FnOnce() -> D) -> Seen<D> {
 }
 
 fn wait_for_edge<D: Door>(door: &mut D, expected: &Edge) {
-    let found = servicemap_tests::wait::until(TOLD, || door.edges().contains(expected).then_some(()));
+    let found = until(TOLD, || {
+        // Order matters: what was printed before the end must still count.
+        let ended = door.process().ended().is_some();
+        let found = door.edges().contains(expected);
+        (found || ended).then_some(found)
+    });
     let related: Vec<Edge> = door.edges().into_iter().filter(|edge| edge.port == expected.port).collect();
+    let process = door.process();
     assert!(
-        found.is_some(),
-        "{expected:?} did not appear within {TOLD:?}; at that port: {related:?}\n{:?}",
-        door.process()
+        found == Some(true),
+        "{expected:?} did not appear within {TOLD:?}; at that port: {related:?}\n{process:?}"
     );
 }
 
