@@ -13,8 +13,8 @@ use super::compose::{Composer, When, keys};
 use super::pace::{Pace, Subject};
 use super::window::Window;
 use crate::model::{
-    Connection, ConnectionRef, Dependency, Event, EventType, Gap, GapReason, HealthChange, HealthStatus, RunId, Service,
-    ServiceId, Timestamp, TopologyChange,
+    Connection, ConnectionRef, Dependency, Event, EventType, Gap, GapReason, HealthChange, HealthStatus,
+    RunId, Service, ServiceId, Timestamp, TopologyChange,
 };
 use crate::settings::{EmissionMode, MapSettings};
 use crate::state::{Change, EdgeTold, State};
@@ -83,8 +83,8 @@ impl Teller {
     pub(crate) fn begin(&mut self, state: &mut State, now: Timestamp) {
         state.take_changes();
         state.mark_all_told();
-        self.next_full =
-            (self.settings.emission_mode == EmissionMode::Full).then(|| now + self.settings.full_snapshot_interval);
+        self.next_full = (self.settings.emission_mode == EmissionMode::Full)
+            .then(|| now + self.settings.full_snapshot_interval);
     }
 
     /// When [`tell`](Self::tell) has something to do.
@@ -155,7 +155,9 @@ impl Teller {
                     self.gone_edges.insert(edge, GoneEdge { connection, told, at });
                 }
             }
-            Change::DependencyAdded(source, destination) => self.dependency_came(source, destination, state, now),
+            Change::DependencyAdded(source, destination) => {
+                self.dependency_came(source, destination, state, now);
+            }
             Change::DependencyRemoved { dependency, told, asleep, at } => {
                 let key = (dependency.source.id(), dependency.destination.id());
                 self.window(now).dependencies.insert(key.clone());
@@ -195,7 +197,13 @@ impl Teller {
         self.window(now).edge(edge, true);
     }
 
-    fn dependency_came(&mut self, source: ServiceId, destination: ServiceId, state: &mut State, now: Timestamp) {
+    fn dependency_came(
+        &mut self,
+        source: ServiceId,
+        destination: ServiceId,
+        state: &mut State,
+        now: Timestamp,
+    ) {
         let key = (source, destination);
         let gone = self.gone_dependencies.remove(&key);
         let Some(view) = state.dependency_view(&key.0, &key.1) else { return };
@@ -266,7 +274,13 @@ impl Teller {
         self.write(event, state);
     }
 
-    fn tell_dependency(&mut self, source: &ServiceId, destination: &ServiceId, state: &mut State, now: Timestamp) {
+    fn tell_dependency(
+        &mut self,
+        source: &ServiceId,
+        destination: &ServiceId,
+        state: &mut State,
+        now: Timestamp,
+    ) {
         let Some(view) = state.dependency_view(source, destination) else { return };
         if !std::mem::replace(view.told, true) {
             let when = When { at: view.first_seen, now };
@@ -294,8 +308,11 @@ impl Teller {
                 changed.push(id.path());
             }
         }
-        services.iter_mut().for_each(|changed| changed.sort_unstable());
-        let (was, was_not): (Vec<_>, Vec<_>) = window.edges.into_iter().partition(|(_, was_there)| *was_there);
+        for changed in &mut services {
+            changed.sort_unstable();
+        }
+        let (was, was_not): (Vec<_>, Vec<_>) =
+            window.edges.into_iter().partition(|(_, was_there)| *was_there);
         let added = keys(was_not.iter().map(|(edge, _)| edge).filter(|edge| state.edge_view(edge).is_some()));
         let removed = keys(was.iter().map(|(edge, _)| edge).filter(|edge| state.edge_view(edge).is_none()));
         let [came, went] = services;

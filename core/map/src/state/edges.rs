@@ -59,7 +59,12 @@ pub(crate) struct Turn {
 }
 
 impl Edge {
-    pub(crate) fn new(key: EdgeKey, reference: ConnectionRef, side: Side, rules: (&'static str, &'static str)) -> Self {
+    pub(crate) fn new(
+        key: EdgeKey,
+        reference: ConnectionRef,
+        side: Side,
+        rules: (&'static str, &'static str),
+    ) -> Self {
         Self {
             key,
             reference,

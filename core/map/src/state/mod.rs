@@ -25,8 +25,8 @@ use std::sync::OnceLock;
 pub(crate) use change::Change;
 use deadlines::Deadlines;
 use dependencies::{Dependencies, DependencyKey};
-use edges::{Edge, Edges};
 pub(crate) use edges::Told as EdgeTold;
+use edges::{Edge, Edges};
 use flows::{Flow, Flows};
 use services::{Entry, Services};
 use settle::{Fresh, Stale};
@@ -135,8 +135,7 @@ impl State {
             service.told = services::Told { present: true, health: service.health.status };
         }
         for edge in self.edges.values_mut() {
-            edge.told =
-                EdgeTold { established: edge.established.is_some(), failing: edge.failing.is_some() };
+            edge.told = EdgeTold { established: edge.established.is_some(), failing: edge.failing.is_some() };
         }
         for needed in self.dependencies.values_mut() {
             needed.told = true;

@@ -93,7 +93,8 @@ impl State {
             }
             (Place::Edge(edge), Ends::Pair { source, destination, .. }) => {
                 self.edges.get(edge).is_some_and(|edge| {
-                    edge.reference.source == source.service && edge.reference.destination == destination.service
+                    edge.reference.source == source.service
+                        && edge.reference.destination == destination.service
                 })
             }
             _ => false,
@@ -188,14 +189,14 @@ impl State {
             }
             Some(Place::Presence(service)) => {
                 if let Some(entry) = self.services.get_mut(service) {
-                    entry.presence = self.flows.link(entry.presence, id);
+                    entry.presence = Some(self.flows.link(entry.presence, id));
                     entry.present += 1;
                 }
                 self.add_to_service(service, &sums);
             }
             Some(Place::Edge(edge)) => {
                 if let Some(edge) = self.edges.get_mut(edge) {
-                    edge.head = self.flows.link(edge.head, id);
+                    edge.head = Some(self.flows.link(edge.head, id));
                     edge.flows += 1;
                 }
                 self.add_to_edge(edge, &sums, now);
@@ -206,7 +207,14 @@ impl State {
     }
 
     /// The edge between two parties, made if need be. `None` when there is no room for one of them.
-    fn edge(&mut self, source: &Party, destination: &Party, port: u16, side: Side, sums: &Sums) -> Option<Id<Edge>> {
+    fn edge(
+        &mut self,
+        source: &Party,
+        destination: &Party,
+        port: u16,
+        side: Side,
+        sums: &Sums,
+    ) -> Option<Id<Edge>> {
         let from = self.service(source, sums)?;
         let Some(to) = self.service(destination, sums) else {
             self.left_services.push(from);

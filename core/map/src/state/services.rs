@@ -7,7 +7,10 @@ use super::flows::{Flow, Flows};
 use super::health::Tracker;
 use super::slots::{Id, Slots};
 use crate::collections::HashMap;
-use crate::model::{Direction, Endpoint, Health, HealthReason, HealthStatus, Service, ServiceId, ServiceRef, ServiceType, Timestamp};
+use crate::model::{
+    Direction, Endpoint, Health, HealthReason, HealthStatus, Service, ServiceId, ServiceRef, ServiceType,
+    Timestamp,
+};
 
 /// What consumers were told of a service.
 #[derive(Clone, Copy, Debug, Default)]
@@ -125,7 +128,12 @@ impl Services {
     }
 
     /// A new service; its identity must not be in yet.
-    pub(crate) fn insert(&mut self, reference: ServiceRef, first: Timestamp, last: Timestamp) -> Option<Id<Entry>> {
+    pub(crate) fn insert(
+        &mut self,
+        reference: ServiceRef,
+        first: Timestamp,
+        last: Timestamp,
+    ) -> Option<Id<Entry>> {
         let key = reference.id();
         let external = reference.service_type == ServiceType::External;
         let id = self.slots.insert(Entry {

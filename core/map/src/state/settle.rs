@@ -3,12 +3,12 @@
 
 use std::net::IpAddr;
 
+use super::State;
 use super::edges::Edge;
 use super::flows::{Flow, Place};
 use super::services::Entry;
 use super::slots::Id;
 use super::sums::Sums;
-use super::State;
 use crate::collections::HashSet;
 use crate::model::{Direction, FlowKey, Timestamp};
 use crate::resolve::Standing;
@@ -59,7 +59,8 @@ impl State {
             self.add(one.flow, &one.sums, now);
         }
         if !stale.is_empty() {
-            let concerned = self.flows.iter().filter(|(_, flow)| flow.fresh.is_none() && stale.concerns(&flow.key));
+            let concerned =
+                self.flows.iter().filter(|(_, flow)| flow.fresh.is_none() && stale.concerns(&flow.key));
             unnamed.extend(concerned.map(|(flow, _)| Fresh { flow, sums: Sums::default() }));
         }
         self.sort_by_age(&mut unnamed);

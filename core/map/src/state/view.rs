@@ -10,8 +10,8 @@ use super::{Edge, EdgeTold, State};
 use crate::analysis::{self, Graph};
 use crate::collections::HashMap;
 use crate::model::{
-    Connection, ConnectionRef, Dependency, Gap, HealthStatus, Service, ServiceId, ServiceType, SnapshotTopology,
-    SnapshotTotals, Timestamp,
+    Connection, ConnectionRef, Dependency, Gap, HealthStatus, Service, ServiceId, ServiceType,
+    SnapshotTopology, SnapshotTotals, Timestamp,
 };
 
 /// What follows from which services, edges and dependencies there are, and from nothing else.
@@ -94,7 +94,11 @@ impl State {
         })
     }
 
-    pub(crate) fn dependency_view(&mut self, source: &ServiceId, destination: &ServiceId) -> Option<DependencyView<'_>> {
+    pub(crate) fn dependency_view(
+        &mut self,
+        source: &ServiceId,
+        destination: &ServiceId,
+    ) -> Option<DependencyView<'_>> {
         let key = (self.services.find(source)?, self.services.find(destination)?);
         let needed = self.dependencies.get_mut(key)?;
         Some(DependencyView {
@@ -120,13 +124,15 @@ impl State {
     /// Dependencies that consumers know, with the instant of their first sight, sorted.
     pub(crate) fn told_dependencies(&self) -> Vec<(Timestamp, Arc<Dependency>)> {
         let told = self.dependencies.iter().filter(|(_, needed)| needed.told);
-        let mut told: Vec<_> = told.map(|(_, needed)| (needed.first_seen, needed.dependency.clone())).collect();
+        let mut told: Vec<_> =
+            told.map(|(_, needed)| (needed.first_seen, needed.dependency.clone())).collect();
         told.sort_by(|(_, a), (_, b)| (&a.source, &a.destination).cmp(&(&b.source, &b.destination)));
         told
     }
 
     fn build_structure(&self) -> Structure {
-        let mut services: Vec<_> = self.services.iter().map(|(id, entry)| (entry.reference.id(), id)).collect();
+        let mut services: Vec<_> =
+            self.services.iter().map(|(id, entry)| (entry.reference.id(), id)).collect();
         services.sort_unstable();
         let rank: HashMap<Id<Entry>, u32> = services.iter().map(|(_, id)| *id).zip(0..).collect();
         let place = |id: Id<Entry>| rank.get(&id).copied().unwrap_or(u32::MAX);
