@@ -181,14 +181,13 @@ impl Teller {
         }
     }
 
-    /// An edge that consumers know to be gone, or not to have gone yet, is the same one.
+    /// An edge of which consumers were not told that it went, because it was asleep or it is not yet time, is the same one.
     fn edge_came(&mut self, edge: ConnectionRef, state: &mut State, now: Timestamp) {
-        let (source, destination) = (edge.source.id(), edge.destination.id());
+        let key = (edge.source.id(), edge.destination.id());
         let gone = self.gone_edges.remove(&edge).map(|gone| gone.told);
-        let asleep = state
-            .dependency_view(&source, &destination)
-            .and_then(|view| view.asleep.remove(&edge))
-            .map(|_| EdgeTold { established: true, failing: false });
+        let living = state.dependency_view(&key.0, &key.1).and_then(|view| view.asleep.remove(&edge));
+        let dead = self.gone_dependencies.get_mut(&key).and_then(|gone| gone.asleep.remove(&edge));
+        let asleep = living.or(dead).map(|_| EdgeTold { established: true, failing: false });
         if let Some(told) = gone.or(asleep)
             && let Some(view) = state.edge_view(&edge)
         {
@@ -255,7 +254,7 @@ impl Teller {
         if !*view.told_present {
             *view.told_present = true;
             *view.told_health = view.service.health.status;
-            let when = When { at: view.service.first_seen, now };
+            let when = When { at: view.came, now };
             let event = self.composer.service(EventType::ServiceDiscovered, view.service, when);
             self.write(event, state);
         }
@@ -325,7 +324,9 @@ impl Teller {
     fn tell_edge(&mut self, edge: &ConnectionRef, state: &mut State, now: Timestamp) {
         let Some(view) = state.edge_view(edge) else { return };
         let before = *view.told;
-        *view.told = EdgeTold { established: view.established.is_some(), failing: view.failing.is_some() };
+        // Once told it stays told: an edge that came back idle, or lost flows to another name, is no other one.
+        let established = before.established || view.established.is_some();
+        *view.told = EdgeTold { established, failing: view.failing.is_some() };
         let news = [
             (before.established, view.established, EventType::ConnectionEstablished),
             (before.failing, view.failing, EventType::ConnectionFailed),
@@ -393,9 +394,8 @@ impl Teller {
     /// What consumers were told of the map so far, as events marked `initial`: services, connections, dependencies.
     pub(crate) fn initial(&self, state: &State, now: Timestamp) -> Vec<Arc<Event>> {
         let sequence = self.log.next_sequence() - 1;
-        let services = state.told_services().map(|service| {
-            let when = When { at: service.first_seen, now };
-            self.composer.service(EventType::ServiceDiscovered, service, when)
+        let services = state.told_services().map(|(at, service)| {
+            self.composer.service(EventType::ServiceDiscovered, service, When { at, now })
         });
         let connections = state.told_connections().map(|(at, connection)| {
             self.composer.connection(EventType::ConnectionEstablished, connection, When { at, now })

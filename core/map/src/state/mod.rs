@@ -1,7 +1,8 @@
 //! The map itself: flows, the services and edges that they add up to, dependencies, health, and when all of these end.
 //!
-//! Facts are only noted as they come; [`State::settle`] then names their ends and adds them up, so the order of facts
-//! within one settling does not matter. [`State::expire`] removes what is over. Both leave a list of [`Change`]s.
+//! Facts are only noted as they come; `settle` then names their ends and adds them up, so the order of facts
+//! within one settling does not matter. `expire` removes what is over. Both leave a list of changes for `changes`
+//! to judge.
 
 mod change;
 mod deadlines;

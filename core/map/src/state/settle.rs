@@ -8,7 +8,7 @@ use super::edges::Edge;
 use super::flows::{Flow, Place};
 use super::services::Entry;
 use super::slots::Id;
-use super::sums::Sums;
+use super::sums::{Arrival, Sums};
 use crate::collections::HashSet;
 use crate::model::{Direction, FlowKey, Timestamp};
 use crate::resolve::Standing;
@@ -109,7 +109,7 @@ impl State {
         flow.sums.merge(sums);
         match flow.place {
             Place::Nowhere => {}
-            Place::Edge(edge) => self.add_to_edge(edge, sums, now),
+            Place::Edge(edge) => self.add_to_edge(edge, &Arrival { sums, came: sums.first }, now),
             Place::Presence(service) => self.add_to_service(service, sums),
         }
         self.await_end(id);
@@ -150,7 +150,7 @@ impl State {
             }
             let retired = edge.retired.clone();
             if let (Some(sums), Some(heir)) = (retired, heir.and_then(|heir| self.edges.get_mut(heir))) {
-                heir.merge(&sums);
+                heir.merge(&Arrival { sums: &sums, came: now });
                 heir.retire(&sums);
             }
             self.remove_edge(id, now, true);

@@ -34,6 +34,7 @@ pub(crate) struct EdgeView<'a> {
 /// A service with what `changes` needs of it.
 pub(crate) struct ServiceView<'a> {
     pub(crate) service: Arc<Service>,
+    pub(crate) came: Timestamp,
     pub(crate) health_since: Timestamp,
     pub(crate) told_present: &'a mut bool,
     pub(crate) told_health: &'a mut HealthStatus,
@@ -76,6 +77,7 @@ impl State {
         let entry = self.services.get_mut(self.services.find(id)?)?;
         Some(ServiceView {
             service: entry.view(&self.flows),
+            came: entry.came,
             health_since: entry.health_since,
             told_present: &mut entry.told.present,
             told_health: &mut entry.told.health,
@@ -109,10 +111,10 @@ impl State {
         })
     }
 
-    /// Services that consumers know, sorted.
-    pub(crate) fn told_services(&self) -> impl Iterator<Item = Arc<Service>> {
+    /// Services that consumers know, with the instant at which they came, sorted.
+    pub(crate) fn told_services(&self) -> impl Iterator<Item = (Timestamp, Arc<Service>)> {
         let entries = self.structure().services.iter().filter_map(|id| self.services.get(*id));
-        entries.filter(|entry| entry.told.present).map(|entry| entry.view(&self.flows))
+        entries.filter(|entry| entry.told.present).map(|entry| (entry.came, entry.view(&self.flows)))
     }
 
     /// Edges that consumers know as established, with the instant of that, sorted.
