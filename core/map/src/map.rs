@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::changes::{EventLog, Teller};
-use crate::model::{
-    Event, Fact, FactBody, ObserverInfo, RunId, Snapshot, SourceId, Statistics, Timestamp,
-};
+use crate::model::{Event, Fact, FactBody, ObserverInfo, RunId, Snapshot, SourceId, Statistics, Timestamp};
 use crate::settings::MapSettings;
 use crate::state::State;
 

@@ -37,7 +37,7 @@ pub struct HealthSettings {
 impl Default for HealthSettings {
     fn default() -> Self {
         Self {
-            window: Duration::from_secs(60),
+            window: Duration::from_mins(1),
             unhealthy_ratio: 0.5,
             unhealthy_min_attempts: 10,
             degraded_ratio: 0.05,
@@ -92,14 +92,14 @@ impl Default for MapSettings {
             version: env!("CARGO_PKG_VERSION").into(),
             host: "localhost".into(),
             cluster: "".into(),
-            service_timeout: Duration::from_secs(300),
+            service_timeout: Duration::from_mins(5),
             connection_timeout: Duration::from_secs(30),
-            dependency_retention: Duration::from_secs(24 * 3600),
+            dependency_retention: Duration::from_hours(24),
             emission_mode: EmissionMode::Incremental,
-            full_snapshot_interval: Duration::from_secs(300),
+            full_snapshot_interval: Duration::from_mins(5),
             min_emit_interval: Duration::from_secs(1),
             debounce_window: Duration::from_secs(2),
-            learning_period: Duration::from_secs(3600),
+            learning_period: Duration::from_hours(1),
             buffer_size: 10_000,
             max_services: 20_000,
             max_flows: 200_000,

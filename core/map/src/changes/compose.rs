@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Connection, ConnectionRef, Dependency, Event, EventData, EventId, EventType, Gap, HealthChange, RunId, Service, Severity,
-    Timestamp, TopologyChange,
+    Connection, ConnectionRef, Dependency, Event, EventData, EventId, EventType, Gap, HealthChange, RunId,
+    Service, Severity, Timestamp, TopologyChange,
 };
 
 /// What all events of a run have in common.
@@ -58,7 +58,14 @@ impl Composer {
         self.event(EventType::CaptureGap, subject, Severity::Warn, EventData::Gap(gap), when)
     }
 
-    fn event(&self, event_type: EventType, subject: String, severity: Severity, data: EventData, when: When) -> Event {
+    fn event(
+        &self,
+        event_type: EventType,
+        subject: String,
+        severity: Severity,
+        data: EventData,
+        when: When,
+    ) -> Event {
         let detects = matches!(event_type, EventType::ServiceDiscovered | EventType::DependencyDetected);
         Event {
             id: EventId::new(&self.cluster, event_type.as_str(), &subject, when.at),

@@ -13,8 +13,8 @@ use super::compose::{Composer, When, keys};
 use super::pace::{Pace, Subject};
 use super::window::Window;
 use crate::model::{
-    Connection, ConnectionRef, Dependency, Event, EventType, Gap, GapReason, HealthChange, HealthStatus, RunId, Service,
-    ServiceId, Timestamp, TopologyChange,
+    Connection, ConnectionRef, Dependency, Event, EventType, Gap, GapReason, HealthChange, HealthStatus,
+    RunId, Service, ServiceId, Timestamp, TopologyChange,
 };
 use crate::settings::{EmissionMode, MapSettings};
 use crate::state::{Change, EdgeTold, State};
@@ -83,8 +83,8 @@ impl Teller {
     pub(crate) fn begin(&mut self, state: &mut State, now: Timestamp) {
         state.take_changes();
         state.mark_all_told();
-        self.next_full =
-            (self.settings.emission_mode == EmissionMode::Full).then(|| now + self.settings.full_snapshot_interval);
+        self.next_full = (self.settings.emission_mode == EmissionMode::Full)
+            .then(|| now + self.settings.full_snapshot_interval);
     }
 
     /// When [`tell`](Self::tell) has something to do.
@@ -155,7 +155,9 @@ impl Teller {
                     self.gone_edges.insert(edge, GoneEdge { connection, told, at });
                 }
             }
-            Change::DependencyAdded(source, destination) => self.dependency_came(source, destination, state, now),
+            Change::DependencyAdded(source, destination) => {
+                self.dependency_came(source, destination, state, now);
+            }
             Change::DependencyRemoved { dependency, told, asleep, at } => {
                 let key = (dependency.source.id(), dependency.destination.id());
                 self.window(now).dependencies.insert(key.clone());
@@ -179,14 +181,13 @@ impl Teller {
         }
     }
 
-    /// An edge that consumers know to be gone, or not to have gone yet, is the same one.
+    /// An edge of which consumers were not told that it went, because it was asleep or it is not yet time, is the same one.
     fn edge_came(&mut self, edge: ConnectionRef, state: &mut State, now: Timestamp) {
-        let (source, destination) = (edge.source.id(), edge.destination.id());
+        let key = (edge.source.id(), edge.destination.id());
         let gone = self.gone_edges.remove(&edge).map(|gone| gone.told);
-        let asleep = state
-            .dependency_view(&source, &destination)
-            .and_then(|view| view.asleep.remove(&edge))
-            .map(|_| EdgeTold { established: true, failing: false });
+        let living = state.dependency_view(&key.0, &key.1).and_then(|view| view.asleep.remove(&edge));
+        let dead = self.gone_dependencies.get_mut(&key).and_then(|gone| gone.asleep.remove(&edge));
+        let asleep = living.or(dead).map(|_| EdgeTold { established: true, failing: false });
         if let Some(told) = gone.or(asleep)
             && let Some(view) = state.edge_view(&edge)
         {
@@ -195,7 +196,13 @@ impl Teller {
         self.window(now).edge(edge, true);
     }
 
-    fn dependency_came(&mut self, source: ServiceId, destination: ServiceId, state: &mut State, now: Timestamp) {
+    fn dependency_came(
+        &mut self,
+        source: ServiceId,
+        destination: ServiceId,
+        state: &mut State,
+        now: Timestamp,
+    ) {
         let key = (source, destination);
         let gone = self.gone_dependencies.remove(&key);
         let Some(view) = state.dependency_view(&key.0, &key.1) else { return };
@@ -247,7 +254,7 @@ impl Teller {
         if !*view.told_present {
             *view.told_present = true;
             *view.told_health = view.service.health.status;
-            let when = When { at: view.service.first_seen, now };
+            let when = When { at: view.came, now };
             let event = self.composer.service(EventType::ServiceDiscovered, view.service, when);
             self.write(event, state);
         }
@@ -266,7 +273,13 @@ impl Teller {
         self.write(event, state);
     }
 
-    fn tell_dependency(&mut self, source: &ServiceId, destination: &ServiceId, state: &mut State, now: Timestamp) {
+    fn tell_dependency(
+        &mut self,
+        source: &ServiceId,
+        destination: &ServiceId,
+        state: &mut State,
+        now: Timestamp,
+    ) {
         let Some(view) = state.dependency_view(source, destination) else { return };
         if !std::mem::replace(view.told, true) {
             let when = When { at: view.first_seen, now };
@@ -294,8 +307,11 @@ impl Teller {
                 changed.push(id.path());
             }
         }
-        services.iter_mut().for_each(|changed| changed.sort_unstable());
-        let (was, was_not): (Vec<_>, Vec<_>) = window.edges.into_iter().partition(|(_, was_there)| *was_there);
+        for changed in &mut services {
+            changed.sort_unstable();
+        }
+        let (was, was_not): (Vec<_>, Vec<_>) =
+            window.edges.into_iter().partition(|(_, was_there)| *was_there);
         let added = keys(was_not.iter().map(|(edge, _)| edge).filter(|edge| state.edge_view(edge).is_some()));
         let removed = keys(was.iter().map(|(edge, _)| edge).filter(|edge| state.edge_view(edge).is_none()));
         let [came, went] = services;
@@ -308,7 +324,9 @@ impl Teller {
     fn tell_edge(&mut self, edge: &ConnectionRef, state: &mut State, now: Timestamp) {
         let Some(view) = state.edge_view(edge) else { return };
         let before = *view.told;
-        *view.told = EdgeTold { established: view.established.is_some(), failing: view.failing.is_some() };
+        // Once told it stays told: an edge that came back idle, or lost flows to another name, is no other one.
+        let established = before.established || view.established.is_some();
+        *view.told = EdgeTold { established, failing: view.failing.is_some() };
         let news = [
             (before.established, view.established, EventType::ConnectionEstablished),
             (before.failing, view.failing, EventType::ConnectionFailed),
@@ -376,9 +394,8 @@ impl Teller {
     /// What consumers were told of the map so far, as events marked `initial`: services, connections, dependencies.
     pub(crate) fn initial(&self, state: &State, now: Timestamp) -> Vec<Arc<Event>> {
         let sequence = self.log.next_sequence() - 1;
-        let services = state.told_services().map(|service| {
-            let when = When { at: service.first_seen, now };
-            self.composer.service(EventType::ServiceDiscovered, service, when)
+        let services = state.told_services().map(|(at, service)| {
+            self.composer.service(EventType::ServiceDiscovered, service, When { at, now })
         });
         let connections = state.told_connections().map(|(at, connection)| {
             self.composer.connection(EventType::ConnectionEstablished, connection, When { at, now })

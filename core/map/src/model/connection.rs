@@ -32,7 +32,11 @@ fn is_zero(n: &u64) -> bool {
 impl Failures {
     /// All reasons together.
     pub const fn total(&self) -> u64 {
-        self.refused.saturating_add(self.timeout).saturating_add(self.unreachable).saturating_add(self.reset).saturating_add(self.other)
+        self.refused
+            .saturating_add(self.timeout)
+            .saturating_add(self.unreachable)
+            .saturating_add(self.reset)
+            .saturating_add(self.other)
     }
 
     /// Reasons with their counts, in a fixed order.
@@ -119,7 +123,12 @@ impl ConnectionRef {
     pub fn key(&self) -> String {
         format!(
             "{}/{}->{}/{}:{}/{}",
-            self.source.namespace, self.source.name, self.destination.namespace, self.destination.name, self.port, self.protocol
+            self.source.namespace,
+            self.source.name,
+            self.destination.namespace,
+            self.destination.name,
+            self.port,
+            self.protocol
         )
     }
 }

@@ -78,7 +78,8 @@ impl DurationHistogram {
     /// Adds one observation.
     pub fn observe(&mut self, duration: Duration) {
         let milliseconds = duration.as_secs_f64() * 1e3;
-        let index = Self::BOUNDS_MS.iter().position(|bound| milliseconds <= *bound).unwrap_or(Self::BOUNDS_MS.len());
+        let index =
+            Self::BOUNDS_MS.iter().position(|bound| milliseconds <= *bound).unwrap_or(Self::BOUNDS_MS.len());
         if let Some(count) = self.counts.get_mut(index) {
             *count += 1;
         }

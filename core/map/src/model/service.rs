@@ -87,7 +87,11 @@ pub struct ServiceRef {
 impl ServiceRef {
     /// The identity of what is referred to.
     pub fn id(&self) -> ServiceId {
-        ServiceId { kind: self.service_type.kind(), namespace: self.namespace.clone(), name: self.name.clone() }
+        ServiceId {
+            kind: self.service_type.kind(),
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+        }
     }
 }
 
@@ -118,6 +122,10 @@ pub struct Service {
 impl Service {
     /// This service by name.
     pub fn reference(&self) -> ServiceRef {
-        ServiceRef { namespace: self.namespace.clone(), name: self.name.clone(), service_type: self.service_type }
+        ServiceRef {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            service_type: self.service_type,
+        }
     }
 }

@@ -72,8 +72,14 @@ mod tests {
     #[test]
     fn a_service_unit_is_named_by_its_unit() {
         assert_eq!(resident("/system.slice/nginx.service"), Some(Resident::Unit("nginx.service".into())));
-        assert_eq!(name_of("/system.slice/system-getty.slice/getty@tty1.service").unwrap(), "getty@tty1.service");
-        assert_eq!(name_of("/system.slice/postgresql@15-main.service/workers").unwrap(), "postgresql@15-main.service");
+        assert_eq!(
+            name_of("/system.slice/system-getty.slice/getty@tty1.service").unwrap(),
+            "getty@tty1.service"
+        );
+        assert_eq!(
+            name_of("/system.slice/postgresql@15-main.service/workers").unwrap(),
+            "postgresql@15-main.service"
+        );
     }
 
     #[test]
@@ -86,7 +92,9 @@ mod tests {
 
     #[test]
     fn the_root_and_bare_slices_name_nobody() {
-        for path in ["", "/", "//", "/system.slice", "/init.scope", "/.service", "/system.slice/docker.socket"] {
+        for path in
+            ["", "/", "//", "/system.slice", "/init.scope", "/.service", "/system.slice/docker.socket"]
+        {
             assert_eq!(name_of(path), None, "{path}");
         }
     }
@@ -96,7 +104,9 @@ mod tests {
         for path in [
             format!("/system.slice/docker-{ID}.scope"),
             format!("/machine.slice/libpod-{ID}.scope/container"),
-            format!("/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice/cri-containerd-{ID}.scope"),
+            format!(
+                "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice/cri-containerd-{ID}.scope"
+            ),
             format!("/kubepods.slice/kubepods-pod1_2.slice/crio-{ID}.scope"),
             format!("/docker/{ID}"),
             format!("/kubepods/besteffort/pod0b0c/{ID}"),

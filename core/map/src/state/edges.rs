@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::flows::Flow;
 use super::services::Entry;
 use super::slots::{Id, Slots};
-use super::sums::Sums;
+use super::sums::{Arrival, Sums};
 use crate::collections::HashMap;
 use crate::model::{Connection, ConnectionRef, Provenance, ServiceType, Side, Timestamp};
 
@@ -59,7 +59,12 @@ pub(crate) struct Turn {
 }
 
 impl Edge {
-    pub(crate) fn new(key: EdgeKey, reference: ConnectionRef, side: Side, rules: (&'static str, &'static str)) -> Self {
+    pub(crate) fn new(
+        key: EdgeKey,
+        reference: ConnectionRef,
+        side: Side,
+        rules: (&'static str, &'static str),
+    ) -> Self {
         Self {
             key,
             reference,
@@ -79,18 +84,19 @@ impl Edge {
     }
 
     /// Adds to the sums.
-    pub(crate) fn merge(&mut self, sums: &Sums) -> Turn {
+    pub(crate) fn merge(&mut self, arrival: &Arrival<'_>) -> Turn {
+        let sums = arrival.sums;
         self.sums.merge(sums);
         self.cache.take();
         let mut turn = Turn::default();
         if self.established.is_none() && sums.counts.opened > 0 {
-            self.established = Some(sums.first);
+            self.established = Some(arrival.came);
             turn.established = true;
         }
         // Starts to fail when at least half of the attempts fail, stops when all succeed: in between nothing turns.
         let (attempts, failed) = sums.counts.attempts();
         if self.failing.is_none() && failed > 0 && failed >= attempts - failed {
-            self.failing = Some(sums.last);
+            self.failing = Some(arrival.came.max(sums.last));
             turn.failing = true;
         } else if self.failing.is_some() && failed == 0 && attempts > 0 {
             self.failing = None;

@@ -97,14 +97,14 @@ impl Flows {
     }
 
     /// Puts a flow before `head` in the list of its place; returns the new head.
-    pub(crate) fn link(&mut self, head: Option<Id<Flow>>, id: Id<Flow>) -> Option<Id<Flow>> {
+    pub(crate) fn link(&mut self, head: Option<Id<Flow>>, id: Id<Flow>) -> Id<Flow> {
         if let Some(flow) = self.slots.get_mut(id) {
             (flow.previous, flow.next) = (None, head);
         }
         if let Some(second) = head.and_then(|head| self.slots.get_mut(head)) {
             second.previous = Some(id);
         }
-        Some(id)
+        id
     }
 
     /// Takes a flow out of the list that begins at `head`; returns the new head.

@@ -6,7 +6,10 @@ use crate::model::{HealthReason, HealthStatus, Timestamp};
 use crate::settings::HealthSettings;
 
 /// Parts of the window: what is forgotten is forgotten a twelfth at a time, 5 s of a minute.
-const BUCKETS: u64 = 12;
+const BUCKETS: u8 = 12;
+
+/// The same as a length of time in buckets.
+const SPAN: u64 = BUCKETS as u64;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Bucket {
@@ -38,10 +41,15 @@ pub(crate) struct Verdict {
 
 impl Tracker {
     /// Counts attempts at an instant; older ones than the window are past caring.
-    pub(crate) fn record(&mut self, at: Timestamp, (attempts, failed): (u64, u64), settings: &HealthSettings) {
+    pub(crate) fn record(
+        &mut self,
+        at: Timestamp,
+        (attempts, failed): (u64, u64),
+        settings: &HealthSettings,
+    ) {
         let number = number(at, settings);
         self.turn(number);
-        if number + BUCKETS <= self.newest {
+        if number + SPAN <= self.newest {
             return;
         }
         if let Some(bucket) = self.bucket_mut(number) {
@@ -53,7 +61,12 @@ impl Tracker {
     }
 
     /// Judges at `now`, where the service's status is `current`.
-    pub(crate) fn evaluate(&mut self, now: Timestamp, current: HealthStatus, settings: &HealthSettings) -> Verdict {
+    pub(crate) fn evaluate(
+        &mut self,
+        now: Timestamp,
+        current: HealthStatus,
+        settings: &HealthSettings,
+    ) -> Verdict {
         self.turn(number(now, settings));
         let judged = self.judge(settings);
         if judged == current {
@@ -75,7 +88,8 @@ impl Tracker {
     }
 
     fn judge(&self, settings: &HealthSettings) -> HealthStatus {
-        let sum = |of: fn(&Bucket) -> u32| self.buckets.iter().map(|bucket| u64::from(of(bucket))).sum::<u64>();
+        let sum =
+            |of: fn(&Bucket) -> u32| self.buckets.iter().map(|bucket| u64::from(of(bucket))).sum::<u64>();
         let (attempts, failed) = (sum(|bucket| bucket.attempts), sum(|bucket| bucket.failed));
         let at_least = |ratio: f64| failed > 0 && failed as f64 >= ratio * attempts as f64;
         if attempts >= settings.unhealthy_min_attempts && at_least(settings.unhealthy_ratio) {
@@ -93,11 +107,11 @@ impl Tracker {
     /// When what is in the window becomes less: each turn while there are failures, else when the last is forgotten.
     fn next_turn(&self, settings: &HealthSettings) -> Option<Timestamp> {
         let used = |number: &u64| self.bucket(*number).is_some_and(|bucket| bucket.traffic);
-        let oldest = self.newest.saturating_sub(BUCKETS - 1);
+        let oldest = self.newest.saturating_sub(SPAN - 1);
         let mut numbers = oldest..=self.newest;
         let failing = self.buckets.iter().any(|bucket| bucket.failed > 0);
         let turning = if failing { numbers.find(used) } else { numbers.rfind(used) }?;
-        Some(Timestamp::from_nanos((turning + BUCKETS).saturating_mul(length(settings))))
+        Some(Timestamp::from_nanos((turning + SPAN).saturating_mul(length(settings))))
     }
 
     /// Moves the window forward.
@@ -105,7 +119,7 @@ impl Tracker {
         if number <= self.newest {
             return;
         }
-        for empty in (self.newest + 1..=number).rev().take(BUCKETS as usize) {
+        for empty in (self.newest + 1..=number).rev().take(usize::from(BUCKETS)) {
             if let Some(bucket) = self.bucket_mut(empty) {
                 *bucket = Bucket::default();
             }
@@ -114,11 +128,11 @@ impl Tracker {
     }
 
     fn bucket(&self, number: u64) -> Option<&Bucket> {
-        self.buckets.get(usize::try_from(number % BUCKETS).ok()?)
+        self.buckets.get(usize::try_from(number % SPAN).ok()?)
     }
 
     fn bucket_mut(&mut self, number: u64) -> Option<&mut Bucket> {
-        self.buckets.get_mut(usize::try_from(number % BUCKETS).ok()?)
+        self.buckets.get_mut(usize::try_from(number % SPAN).ok()?)
     }
 }
 
@@ -135,14 +149,13 @@ pub(crate) fn reason(status: HealthStatus) -> HealthReason {
 fn hold(from: HealthStatus, to: HealthStatus, settings: &HealthSettings) -> Duration {
     match (from, to) {
         (_, HealthStatus::Unhealthy) => settings.unhealthy_after,
-        (HealthStatus::Unhealthy, HealthStatus::Degraded) => settings.better_after,
-        (_, HealthStatus::Degraded) => settings.worse_after,
-        (_, HealthStatus::Healthy | HealthStatus::Unknown) => settings.better_after,
+        (HealthStatus::Unknown | HealthStatus::Healthy, HealthStatus::Degraded) => settings.worse_after,
+        _ => settings.better_after,
     }
 }
 
 fn length(settings: &HealthSettings) -> u64 {
-    u64::try_from(settings.window.as_nanos()).unwrap_or(u64::MAX).div_ceil(BUCKETS).max(1)
+    u64::try_from(settings.window.as_nanos()).unwrap_or(u64::MAX).div_ceil(SPAN).max(1)
 }
 
 fn number(at: Timestamp, settings: &HealthSettings) -> u64 {

@@ -8,7 +8,7 @@ use super::dependencies::{DependencyKey, Needed};
 use super::edges::Edge;
 use super::services::Entry;
 use super::slots::Id;
-use super::sums::Sums;
+use super::sums::Arrival;
 use super::{Change, State};
 use crate::model::{ConnectionRef, Dependency, ServiceId, ServiceType, Timestamp};
 
@@ -33,9 +33,10 @@ impl State {
     }
 
     /// Adds to an edge, and to all that follows from it.
-    pub(super) fn add_to_edge(&mut self, id: Id<Edge>, sums: &Sums, now: Timestamp) {
+    pub(super) fn add_to_edge(&mut self, id: Id<Edge>, arrival: &Arrival<'_>, now: Timestamp) {
+        let sums = arrival.sums;
         let Some(edge) = self.edges.get_mut(id) else { return };
-        let turn = edge.merge(sums);
+        let turn = edge.merge(arrival);
         let (source, destination, _) = edge.key;
         let (needed, tells_health) = (edge.shows_dependency(), edge.tells_health());
         if turn.established || turn.failing {
@@ -48,11 +49,11 @@ impl State {
             self.record_attempts(destination, sums, now);
         }
         if needed {
-            self.show_dependency(id);
+            self.show_dependency(id, arrival.came);
         }
     }
 
-    fn show_dependency(&mut self, id: Id<Edge>) {
+    fn show_dependency(&mut self, id: Id<Edge>, came: Timestamp) {
         let Some(edge) = self.edges.get_mut(id) else { return };
         let key: DependencyKey = (edge.key.0, edge.key.1);
         let joins = !std::mem::replace(&mut edge.depends, true);
@@ -70,7 +71,7 @@ impl State {
             key,
             Needed {
                 dependency: Arc::new(Dependency { source, destination, protocol, port, cross_namespace }),
-                first_seen: edge.established.unwrap_or(edge.sums.first),
+                first_seen: came,
                 last_seen: edge.sums.last,
                 edges: 1,
                 asleep: BTreeMap::new(),

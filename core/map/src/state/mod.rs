@@ -1,7 +1,8 @@
 //! The map itself: flows, the services and edges that they add up to, dependencies, health, and when all of these end.
 //!
-//! Facts are only noted as they come; [`State::settle`] then names their ends and adds them up, so the order of facts
-//! within one settling does not matter. [`State::expire`] removes what is over. Both leave a list of [`Change`]s.
+//! Facts are only noted as they come; `settle` then names their ends and adds them up, so the order of facts
+//! within one settling does not matter. `expire` removes what is over. Both leave a list of changes for `changes`
+//! to judge.
 
 mod change;
 mod deadlines;
@@ -25,8 +26,8 @@ use std::sync::OnceLock;
 pub(crate) use change::Change;
 use deadlines::Deadlines;
 use dependencies::{Dependencies, DependencyKey};
-use edges::{Edge, Edges};
 pub(crate) use edges::Told as EdgeTold;
+use edges::{Edge, Edges};
 use flows::{Flow, Flows};
 use services::{Entry, Services};
 use settle::{Fresh, Stale};
@@ -135,8 +136,7 @@ impl State {
             service.told = services::Told { present: true, health: service.health.status };
         }
         for edge in self.edges.values_mut() {
-            edge.told =
-                EdgeTold { established: edge.established.is_some(), failing: edge.failing.is_some() };
+            edge.told = EdgeTold { established: edge.established.is_some(), failing: edge.failing.is_some() };
         }
         for needed in self.dependencies.values_mut() {
             needed.told = true;

@@ -11,7 +11,7 @@ use super::flows::{Flow, Place};
 use super::services::Entry;
 use super::settle::Fresh;
 use super::slots::Id;
-use super::sums::Sums;
+use super::sums::{Arrival, Sums};
 use crate::model::{ConnectionRef, Direction, ServiceRef, ServiceType, Side, Timestamp};
 use crate::resolve::{Ends, OTHER_EXTERNALS, Party};
 
@@ -47,12 +47,15 @@ impl State {
 
     /// Moves a flow and all that it counted.
     fn relocate(&mut self, id: Id<Flow>, ends: &Ends, fresh: &Sums, now: Timestamp) {
+        let counted = self.flows.get(id).is_some_and(|flow| flow.place != Place::Nowhere || flow.turned_away);
         let left = self.leave(id);
         if let Some(flow) = self.flows.get_mut(id) {
             flow.fresh = None;
             flow.sums.merge(fresh);
         }
-        self.attach(id, ends, now);
+        // What counted elsewhere comes now, however old it is: the service or edge that it makes may have been here, and
+        // have gone, in between.
+        self.attach(id, ends, now, counted.then_some(now));
         if let Some(left) = left {
             let heir = self.flows.get(id).and_then(|flow| match flow.place {
                 Place::Edge(edge) => Some(edge),
@@ -93,7 +96,8 @@ impl State {
             }
             (Place::Edge(edge), Ends::Pair { source, destination, .. }) => {
                 self.edges.get(edge).is_some_and(|edge| {
-                    edge.reference.source == source.service && edge.reference.destination == destination.service
+                    edge.reference.source == source.service
+                        && edge.reference.destination == destination.service
                 })
             }
             _ => false,
@@ -169,13 +173,15 @@ impl State {
     }
 
     /// Puts a flow that is nowhere to its ends, and adds up what it has counted.
-    fn attach(&mut self, id: Id<Flow>, ends: &Ends, now: Timestamp) {
+    /// `came` is when that happens, where it is not when the flow began.
+    fn attach(&mut self, id: Id<Flow>, ends: &Ends, now: Timestamp, came: Option<Timestamp>) {
         let Some(flow) = self.flows.get(id) else { return };
         let (sums, port) = (flow.sums.clone(), flow.key.port);
+        let arrival = Arrival { came: came.unwrap_or(sums.first), sums: &sums };
         let place = match ends {
-            Ends::Presence(party) => self.service(party, &sums).map(Place::Presence),
+            Ends::Presence(party) => self.service(party, &arrival).map(Place::Presence),
             Ends::Pair { source, destination, side, .. } => {
-                self.edge(source, destination, port, *side, &sums).map(Place::Edge)
+                self.edge(source, destination, port, *side, &arrival).map(Place::Edge)
             }
         };
         let Some(flow) = self.flows.get_mut(id) else { return };
@@ -188,17 +194,17 @@ impl State {
             }
             Some(Place::Presence(service)) => {
                 if let Some(entry) = self.services.get_mut(service) {
-                    entry.presence = self.flows.link(entry.presence, id);
+                    entry.presence = Some(self.flows.link(entry.presence, id));
                     entry.present += 1;
                 }
                 self.add_to_service(service, &sums);
             }
             Some(Place::Edge(edge)) => {
                 if let Some(edge) = self.edges.get_mut(edge) {
-                    edge.head = self.flows.link(edge.head, id);
+                    edge.head = Some(self.flows.link(edge.head, id));
                     edge.flows += 1;
                 }
-                self.add_to_edge(edge, &sums, now);
+                self.add_to_edge(edge, &arrival, now);
             }
             Some(Place::Nowhere) => {}
         }
@@ -206,9 +212,16 @@ impl State {
     }
 
     /// The edge between two parties, made if need be. `None` when there is no room for one of them.
-    fn edge(&mut self, source: &Party, destination: &Party, port: u16, side: Side, sums: &Sums) -> Option<Id<Edge>> {
-        let from = self.service(source, sums)?;
-        let Some(to) = self.service(destination, sums) else {
+    fn edge(
+        &mut self,
+        source: &Party,
+        destination: &Party,
+        port: u16,
+        side: Side,
+        arrival: &Arrival<'_>,
+    ) -> Option<Id<Edge>> {
+        let from = self.service(source, arrival)?;
+        let Some(to) = self.service(destination, arrival) else {
             self.left_services.push(from);
             return None;
         };
@@ -229,7 +242,7 @@ impl State {
     }
 
     /// The service of a party, made if need be. `None` when there is no room.
-    fn service(&mut self, party: &Party, sums: &Sums) -> Option<Id<Entry>> {
+    fn service(&mut self, party: &Party, arrival: &Arrival<'_>) -> Option<Id<Entry>> {
         let id = party.id();
         if let Some(known) = self.services.find(&id) {
             return Some(known);
@@ -237,7 +250,7 @@ impl State {
         if self.services.len() >= self.settings.max_services {
             return None;
         }
-        let entry = self.services.insert(party.service.clone(), sums.first, sums.last)?;
+        let entry = self.services.insert(party.service.clone(), arrival)?;
         self.service_came(id, party.service.service_type);
         Some(entry)
     }

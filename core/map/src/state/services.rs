@@ -6,8 +6,12 @@ use std::sync::{Arc, OnceLock};
 use super::flows::{Flow, Flows};
 use super::health::Tracker;
 use super::slots::{Id, Slots};
+use super::sums::Arrival;
 use crate::collections::HashMap;
-use crate::model::{Direction, Endpoint, Health, HealthReason, HealthStatus, Service, ServiceId, ServiceRef, ServiceType, Timestamp};
+use crate::model::{
+    Direction, Endpoint, Health, HealthReason, HealthStatus, Service, ServiceId, ServiceRef, ServiceType,
+    Timestamp,
+};
 
 /// What consumers were told of a service.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,6 +23,8 @@ pub(crate) struct Told {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) reference: ServiceRef,
+    /// When it came into the map: with what was seen first, or when that got this name.
+    pub(crate) came: Timestamp,
     pub(crate) first_seen: Timestamp,
     pub(crate) last_seen: Timestamp,
     pub(crate) health: Health,
@@ -125,15 +131,16 @@ impl Services {
     }
 
     /// A new service; its identity must not be in yet.
-    pub(crate) fn insert(&mut self, reference: ServiceRef, first: Timestamp, last: Timestamp) -> Option<Id<Entry>> {
+    pub(crate) fn insert(&mut self, reference: ServiceRef, arrival: &Arrival<'_>) -> Option<Id<Entry>> {
         let key = reference.id();
         let external = reference.service_type == ServiceType::External;
         let id = self.slots.insert(Entry {
             reference,
-            first_seen: first,
-            last_seen: last,
+            came: arrival.came,
+            first_seen: arrival.sums.first,
+            last_seen: arrival.sums.last,
             health: Health { status: HealthStatus::Unknown, reasons: vec![HealthReason::NoTraffic] },
-            health_since: first,
+            health_since: arrival.came,
             tracker: None,
             presence: None,
             present: 0,

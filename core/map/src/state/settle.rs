@@ -3,12 +3,12 @@
 
 use std::net::IpAddr;
 
+use super::State;
 use super::edges::Edge;
 use super::flows::{Flow, Place};
 use super::services::Entry;
 use super::slots::Id;
-use super::sums::Sums;
-use super::State;
+use super::sums::{Arrival, Sums};
 use crate::collections::HashSet;
 use crate::model::{Direction, FlowKey, Timestamp};
 use crate::resolve::Standing;
@@ -59,7 +59,8 @@ impl State {
             self.add(one.flow, &one.sums, now);
         }
         if !stale.is_empty() {
-            let concerned = self.flows.iter().filter(|(_, flow)| flow.fresh.is_none() && stale.concerns(&flow.key));
+            let concerned =
+                self.flows.iter().filter(|(_, flow)| flow.fresh.is_none() && stale.concerns(&flow.key));
             unnamed.extend(concerned.map(|(flow, _)| Fresh { flow, sums: Sums::default() }));
         }
         self.sort_by_age(&mut unnamed);
@@ -108,7 +109,7 @@ impl State {
         flow.sums.merge(sums);
         match flow.place {
             Place::Nowhere => {}
-            Place::Edge(edge) => self.add_to_edge(edge, sums, now),
+            Place::Edge(edge) => self.add_to_edge(edge, &Arrival { sums, came: sums.first }, now),
             Place::Presence(service) => self.add_to_service(service, sums),
         }
         self.await_end(id);
@@ -149,7 +150,7 @@ impl State {
             }
             let retired = edge.retired.clone();
             if let (Some(sums), Some(heir)) = (retired, heir.and_then(|heir| self.edges.get_mut(heir))) {
-                heir.merge(&sums);
+                heir.merge(&Arrival { sums: &sums, came: now });
                 heir.retire(&sums);
             }
             self.remove_edge(id, now, true);

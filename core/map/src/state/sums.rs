@@ -37,6 +37,14 @@ impl Counts {
     }
 }
 
+/// Sums that come to a service or edge.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival<'a> {
+    pub(crate) sums: &'a Sums,
+    /// When they come: the instant of what they may make happen there.
+    pub(crate) came: Timestamp,
+}
+
 /// Counters with the instants between which they were counted, the latest round-trip time and the first socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sums {

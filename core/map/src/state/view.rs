@@ -10,8 +10,8 @@ use super::{Edge, EdgeTold, State};
 use crate::analysis::{self, Graph};
 use crate::collections::HashMap;
 use crate::model::{
-    Connection, ConnectionRef, Dependency, Gap, HealthStatus, Service, ServiceId, ServiceType, SnapshotTopology,
-    SnapshotTotals, Timestamp,
+    Connection, ConnectionRef, Dependency, Gap, HealthStatus, Service, ServiceId, ServiceType,
+    SnapshotTopology, SnapshotTotals, Timestamp,
 };
 
 /// What follows from which services, edges and dependencies there are, and from nothing else.
@@ -34,6 +34,7 @@ pub(crate) struct EdgeView<'a> {
 /// A service with what `changes` needs of it.
 pub(crate) struct ServiceView<'a> {
     pub(crate) service: Arc<Service>,
+    pub(crate) came: Timestamp,
     pub(crate) health_since: Timestamp,
     pub(crate) told_present: &'a mut bool,
     pub(crate) told_health: &'a mut HealthStatus,
@@ -76,6 +77,7 @@ impl State {
         let entry = self.services.get_mut(self.services.find(id)?)?;
         Some(ServiceView {
             service: entry.view(&self.flows),
+            came: entry.came,
             health_since: entry.health_since,
             told_present: &mut entry.told.present,
             told_health: &mut entry.told.health,
@@ -94,7 +96,11 @@ impl State {
         })
     }
 
-    pub(crate) fn dependency_view(&mut self, source: &ServiceId, destination: &ServiceId) -> Option<DependencyView<'_>> {
+    pub(crate) fn dependency_view(
+        &mut self,
+        source: &ServiceId,
+        destination: &ServiceId,
+    ) -> Option<DependencyView<'_>> {
         let key = (self.services.find(source)?, self.services.find(destination)?);
         let needed = self.dependencies.get_mut(key)?;
         Some(DependencyView {
@@ -105,10 +111,10 @@ impl State {
         })
     }
 
-    /// Services that consumers know, sorted.
-    pub(crate) fn told_services(&self) -> impl Iterator<Item = Arc<Service>> {
+    /// Services that consumers know, with the instant at which they came, sorted.
+    pub(crate) fn told_services(&self) -> impl Iterator<Item = (Timestamp, Arc<Service>)> {
         let entries = self.structure().services.iter().filter_map(|id| self.services.get(*id));
-        entries.filter(|entry| entry.told.present).map(|entry| entry.view(&self.flows))
+        entries.filter(|entry| entry.told.present).map(|entry| (entry.came, entry.view(&self.flows)))
     }
 
     /// Edges that consumers know as established, with the instant of that, sorted.
@@ -120,13 +126,15 @@ impl State {
     /// Dependencies that consumers know, with the instant of their first sight, sorted.
     pub(crate) fn told_dependencies(&self) -> Vec<(Timestamp, Arc<Dependency>)> {
         let told = self.dependencies.iter().filter(|(_, needed)| needed.told);
-        let mut told: Vec<_> = told.map(|(_, needed)| (needed.first_seen, needed.dependency.clone())).collect();
+        let mut told: Vec<_> =
+            told.map(|(_, needed)| (needed.first_seen, needed.dependency.clone())).collect();
         told.sort_by(|(_, a), (_, b)| (&a.source, &a.destination).cmp(&(&b.source, &b.destination)));
         told
     }
 
     fn build_structure(&self) -> Structure {
-        let mut services: Vec<_> = self.services.iter().map(|(id, entry)| (entry.reference.id(), id)).collect();
+        let mut services: Vec<_> =
+            self.services.iter().map(|(id, entry)| (entry.reference.id(), id)).collect();
         services.sort_unstable();
         let rank: HashMap<Id<Entry>, u32> = services.iter().map(|(_, id)| *id).zip(0..).collect();
         let place = |id: Id<Entry>| rank.get(&id).copied().unwrap_or(u32::MAX);

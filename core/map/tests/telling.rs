@@ -1,0 +1,395 @@
+//! What is worth an event, and when it is written.
+
+mod lab;
+
+use std::time::Duration;
+
+use lab::{Lab, at, client, listener};
+use servicemap_map::model::{
+    EventData, EventType, FactBody, Gap, GapReason, HealthStatus, Severity, SourceId,
+};
+use servicemap_map::{EmissionMode, MapSettings};
+
+const EDGE: &str = "box/curl->box/web:80/tcp";
+
+fn with_listener() -> Lab {
+    let mut lab = Lab::new();
+    lab.tell(listener("web", "0.0.0.0", 80));
+    lab.until(10.0);
+    lab.events();
+    lab
+}
+
+#[test]
+fn a_service_is_told_at_once_and_its_connection_after_the_debounce_window() {
+    let mut lab = with_listener();
+    lab.tell(client("curl", "127.0.0.1", 80).opened(1));
+    lab.settle();
+    assert_eq!(lab.news(), ["service.discovered process:box/curl"]);
+    lab.until(11.9);
+    assert!(lab.news().is_empty());
+    lab.until(12.0);
+    assert_eq!(
+        lab.news(),
+        [
+            format!("connection.established {EDGE}"),
+            "dependency.detected box/curl->box/web".to_owned(),
+            "topology.changed topology".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn the_debounce_window_is_never_extended() {
+    let mut lab = with_listener();
+    lab.tell(client("curl", "127.0.0.1", 80).opened(1));
+    lab.until(11.5);
+    lab.tell(client("wget", "127.0.0.1", 80).opened(1));
+    lab.until(12.0);
+    let topologies = lab.news().into_iter().filter(|line| line.starts_with("topology")).count();
+    assert_eq!(topologies, 1);
+    lab.until(20.0);
+    assert!(lab.news().is_empty(), "the second change was told with the first");
+}
+
+#[test]
+fn a_topology_event_counts_before_and_after() {
+    let mut lab = with_listener();
+    lab.tell(client("curl", "127.0.0.1", 80).opened(1));
+    lab.until(12.0);
+    let events = lab.events();
+    let Some(EventData::Topology(change)) = events.last().map(|event| &event.data) else {
+        panic!("no topology event: {events:?}")
+    };
+    assert_eq!((change.service_count_before, change.service_count), (1, 2));
+    assert_eq!((change.connection_count_before, change.connection_count), (0, 1));
+    assert_eq!(
+        (change.services_added.as_slice(), change.connections_added.as_slice()),
+        (&["box/curl".to_owned()][..], &[EDGE.to_owned()][..])
+    );
+    assert_eq!(change.revision, 2);
+}
+
+#[test]
+fn flaps_that_end_where_they_began_make_no_event() {
+    let mut lab = Lab::with(|settings| {
+        settings.connection_timeout = Duration::from_millis(50);
+        settings.service_timeout = Duration::from_secs(30);
+    });
+    lab.tell(listener("web", "0.0.0.0", 80));
+    lab.tell(client("curl", "127.0.0.1", 80).short(1));
+    lab.until(5.0);
+    lab.events();
+    for flap in 0..5 {
+        lab.tell(client("curl", "127.0.0.1", 80).short(1));
+        lab.until(5.0 + 0.1 * f64::from(flap + 1));
+    }
+    assert!(lab.edges().is_empty());
+    lab.until(10.0);
+    assert!(lab.news().is_empty());
+}
+
+#[test]
+fn a_service_that_goes_and_returns_at_once_is_told_only_what_remains() {
+    let mut lab = Lab::with(|settings| {
+        settings.connection_timeout = Duration::from_millis(10);
+        settings.service_timeout = Duration::from_millis(20);
+    });
+    lab.until(1.0);
+    lab.tell(listener("web", "0.0.0.0", 80).short(1));
+    lab.until(1.5);
+    assert!(lab.services().is_empty());
+    assert_eq!(lab.news_but_topology(), ["service.discovered process:box/web"]);
+    lab.tell(listener("web", "0.0.0.0", 80));
+    lab.until(1.9);
+    assert!(lab.news_but_topology().is_empty(), "it was spoken of less than a second ago");
+    lab.until(5.0);
+    assert!(lab.news_but_topology().is_empty(), "it was told to be there, and it is");
+}
+
+#[test]
+fn a_second_event_about_a_service_waits_for_the_interval() {
+    let mut lab = Lab::with(|settings| {
+        settings.connection_timeout = Duration::from_millis(10);
+        settings.service_timeout = Duration::from_millis(20);
+    });
+    lab.tell(listener("web", "0.0.0.0", 80).short(1));
+    lab.until(0.9);
+    assert_eq!(lab.news(), ["service.discovered process:box/web"]);
+    lab.until(1.0);
+    let events = lab.events();
+    let [event] = events.as_slice() else { panic!("one event expected: {events:?}") };
+    assert_eq!(
+        (event.event_type, event.at, event.observed_at),
+        (EventType::ServiceRemoved, at(0.02), at(1.0))
+    );
+}
+
+#[test]
+fn an_edge_that_expires_and_returns_while_its_dependency_lives_is_no_news() {
+    let mut lab = with_listener();
+    lab.tell(client("curl", "127.0.0.1", 80).short(1));
+    lab.until(60.0);
+    assert!(lab.edges().is_empty());
+    lab.events();
+    lab.tell(client("curl", "127.0.0.1", 80).short(1));
+    lab.until(70.0);
+    assert_eq!(lab.edges(), [EDGE]);
+    assert!(lab.news_but_topology().is_empty());
+}
+
+#[test]
+fn when_a_service_goes_its_connection_and_dependency_are_told_to_have_gone() {
+    let mut lab = with_listener();
+    lab.tell(client("curl", "127.0.0.1", 80).short(1));
+    lab.until(300.0);
+    lab.events();
+    lab.until(315.0);
+    assert_eq!(
+        lab.news_but_topology(),
+        [
+            "service.removed process:box/curl".to_owned(),
+            format!("connection.expired {EDGE}"),
+            "dependency.removed box/curl->box/web".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn a_connection_after_that_is_established_anew() {
+    let mut lab = with_listener();
+    lab.tell(client("curl", "127.0.0.1", 80).short(1));
+    lab.until(320.0);
+    lab.events();
+    lab.tell(client("curl", "127.0.0.1", 80).short(1));
+    lab.until(325.0);
+    assert!(lab.news().contains(&format!("connection.established {EDGE}")));
+}
+
+#[test]
+fn a_dependency_is_forgotten_after_its_retention() {
+    let mut lab = Lab::with(|settings| settings.dependency_retention = Duration::from_mins(2));
+    lab.tell(listener("web", "0.0.0.0", 80));
+    lab.tell(listener("curl", "127.0.0.1", 1));
+    lab.tell(client("curl", "127.0.0.1", 80).short(1));
+    lab.until(119.0);
+    lab.events();
+    lab.until(123.0);
+    let news = lab.news_but_topology();
+    assert_eq!(
+        news,
+        [format!("connection.expired {EDGE}"), "dependency.removed box/curl->box/web".to_owned()]
+    );
+}
+
+#[test]
+fn attempts_that_begin_to_fail_are_told_with_their_reason() {
+    let mut lab = with_listener();
+    lab.tell(client("curl", "127.0.0.1", 80).refused(1));
+    lab.until(13.0);
+    let events = lab.events();
+    let failed = events.iter().find(|event| event.event_type == EventType::ConnectionFailed).unwrap();
+    assert_eq!((failed.severity, &*failed.subject), (Severity::Warn, EDGE));
+    let EventData::Connection(connection) = &failed.data else { panic!("{failed:?}") };
+    assert_eq!((connection.totals.opened, connection.totals.failed.refused), (0, 1));
+    lab.tell(client("curl", "127.0.0.1", 80).refused(5));
+    lab.until(20.0);
+    assert!(lab.news().is_empty(), "they go on failing");
+    lab.tell(client("curl", "127.0.0.1", 80).short(1));
+    lab.until(25.0);
+    lab.events();
+    lab.tell(client("curl", "127.0.0.1", 80).refused(1));
+    lab.until(30.0);
+    assert_eq!(lab.news(), [format!("connection.failed {EDGE}")]);
+}
+
+#[test]
+fn failures_make_a_dependency_only_where_the_port_is_offered() {
+    let mut lab = with_listener();
+    lab.tell(client("curl", "127.0.0.1", 80).refused(1));
+    lab.tell(client("curl", "127.0.0.1", 81).refused(1));
+    lab.tell(client("curl", "192.0.2.1", 80).timed_out(1));
+    lab.until(13.0);
+    let dependencies: Vec<_> = lab.news().into_iter().filter(|line| line.starts_with("dependency")).collect();
+    assert_eq!(dependencies, ["dependency.detected box/curl->box/web"]);
+}
+
+#[test]
+fn many_failures_turn_a_service_unhealthy_after_two_seconds() {
+    let mut lab = with_listener();
+    lab.tell(client("curl", "127.0.0.1", 80).refused(10));
+    lab.until(11.9);
+    assert_eq!(lab.service("process:box/web").health.status, HealthStatus::Unknown);
+    lab.events();
+    lab.until(12.0);
+    let events = lab.events();
+    let changed = events.iter().find(|event| event.event_type == EventType::HealthChanged).unwrap();
+    assert_eq!((changed.severity, changed.at, changed.observed_at), (Severity::Warn, at(10.0), at(12.0)));
+    assert_eq!(lab.service("process:box/web").health.status, HealthStatus::Unhealthy);
+    let counted = lab.map.statistics().health_changes.values().sum::<u64>();
+    assert_eq!(counted, 1);
+}
+
+#[test]
+fn success_turns_a_service_healthy_after_thirty_seconds() {
+    let mut lab = with_listener();
+    for second in 0..40 {
+        lab.tell(client("curl", "127.0.0.1", 80).short(1));
+        lab.until(11.0 + f64::from(second));
+    }
+    assert_eq!(lab.service("process:box/web").health.status, HealthStatus::Healthy);
+    let healthy =
+        lab.events().into_iter().find(|event| event.event_type == EventType::HealthChanged).unwrap();
+    assert_eq!((healthy.severity, &*healthy.subject), (Severity::Info, "process:box/web"));
+}
+
+#[test]
+fn refusals_at_a_port_of_the_machine_where_nobody_listens_say_nothing_about_its_health() {
+    let mut lab = Lab::new();
+    lab.tell(client("curl", "127.0.0.1", 9).refused(1000));
+    lab.until(20.0);
+    assert_eq!(lab.service("node:/box").health.status, HealthStatus::Unknown);
+}
+
+#[test]
+fn nothing_is_told_before_the_map_is_ready_and_then_it_is_no_news() {
+    let mut lab = Lab::starting(MapSettings::default());
+    lab.tell(listener("web", "0.0.0.0", 80));
+    lab.tell(client("curl", "127.0.0.1", 80).preexisting(1));
+    lab.until(5.0);
+    assert!(!lab.map.is_ready());
+    assert_eq!(lab.edges(), [EDGE], "it is in the map all the same");
+    lab.ready();
+    assert!(lab.map.is_ready());
+    lab.until(10.0);
+    assert!(lab.news().is_empty());
+    assert_eq!(lab.map.statistics().services_discovered.values().sum::<u64>(), 2);
+}
+
+#[test]
+fn all_sources_that_were_announced_must_be_ready() {
+    let mut lab = Lab::starting(MapSettings::default());
+    lab.map.expect(SourceId::Host);
+    lab.ready();
+    assert!(!lab.map.is_ready());
+    lab.state(FactBody::Ready(SourceId::Host));
+    lab.settle();
+    assert!(lab.map.is_ready());
+}
+
+#[test]
+fn a_source_that_was_given_up_is_not_waited_for() {
+    let mut lab = Lab::starting(MapSettings::default());
+    lab.map.expect(SourceId::Host);
+    lab.ready();
+    lab.map.give_up(SourceId::Host);
+    lab.settle();
+    assert!(lab.map.is_ready());
+}
+
+#[test]
+fn a_consumer_that_starts_gets_what_was_told_marked_initial() {
+    let mut lab = with_listener();
+    lab.tell(client("curl", "127.0.0.1", 80).opened(1));
+    lab.until(20.0);
+    let live = lab.map.log().read(&mut lab.map.log().cursor_at_start(), 100).events;
+    let initial = lab.map.initial_events(lab.now);
+    let lines: Vec<_> =
+        initial.iter().map(|event| format!("{} {}", event.event_type, event.subject)).collect();
+    assert_eq!(
+        lines,
+        [
+            "service.discovered process:box/curl".to_owned(),
+            "service.discovered process:box/web".to_owned(),
+            format!("connection.established {EDGE}"),
+            "dependency.detected box/curl->box/web".to_owned(),
+        ]
+    );
+    for event in initial {
+        assert!(event.initial && event.sequence == live.last().unwrap().sequence);
+        assert!(live.iter().any(|told| told.id == event.id), "the same fact has the same id: {event:?}");
+    }
+}
+
+#[test]
+fn what_waits_to_be_told_is_not_initial() {
+    let mut lab = with_listener();
+    lab.tell(client("curl", "127.0.0.1", 80).opened(1));
+    lab.settle();
+    let initial = lab.map.initial_events(lab.now);
+    assert!(initial.iter().all(|event| event.event_type == EventType::ServiceDiscovered), "{initial:?}");
+}
+
+#[test]
+fn detections_carry_learning_for_the_learning_period() {
+    let mut lab = Lab::with(|settings| settings.learning_period = Duration::from_mins(1));
+    lab.tell(listener("web", "0.0.0.0", 80));
+    lab.tell(client("curl", "127.0.0.1", 80).opened(1));
+    lab.until(30.0);
+    for event in lab.events() {
+        let detects =
+            matches!(event.event_type, EventType::ServiceDiscovered | EventType::DependencyDetected);
+        assert_eq!(event.learning, detects, "{event:?}");
+    }
+    lab.until(60.0);
+    lab.tell(client("wget", "127.0.0.1", 80).opened(1));
+    lab.until(70.0);
+    assert!(lab.events().iter().all(|event| !event.learning));
+}
+
+#[test]
+fn a_gap_is_told_at_once_and_repeated_ones_add_up() {
+    let mut lab = Lab::new();
+    let gap = |count, at| Gap { reason: GapReason::FlowMapFull, count, healed: false, at };
+    lab.until(1.0);
+    lab.state(FactBody::Gap(gap(3, at(1.0))));
+    lab.settle();
+    let events = lab.events();
+    assert_eq!(events[0].data, EventData::Gap(gap(3, at(1.0))));
+    assert_eq!(events[0].severity, Severity::Warn);
+    lab.state(FactBody::Gap(gap(4, at(1.1))));
+    lab.state(FactBody::Gap(gap(5, at(1.2))));
+    lab.until(1.9);
+    assert!(lab.events().is_empty());
+    lab.until(2.0);
+    assert_eq!(lab.events()[0].data, EventData::Gap(gap(9, at(1.1))));
+    assert_eq!(lab.snapshot().gaps, [gap(12, at(1.0))]);
+}
+
+#[test]
+fn full_mode_tells_the_topology_at_each_interval() {
+    let mut lab = Lab::with(|settings| settings.emission_mode = EmissionMode::Full);
+    lab.until(299.0);
+    assert!(lab.news().is_empty());
+    lab.until(900.0);
+    assert_eq!(lab.news(), ["topology.changed topology"; 3]);
+}
+
+#[test]
+fn a_late_call_makes_the_same_events_as_punctual_ones() {
+    let play = |punctual: bool| {
+        let mut lab = with_listener();
+        lab.tell(client("curl", "127.0.0.1", 80).short(1));
+        lab.tell(client("wget", "127.0.0.1", 80).refused(20));
+        lab.settle();
+        if punctual {
+            lab.until(1000.0);
+        } else {
+            lab.map.advance(at(1000.0));
+        }
+        lab.events().iter().map(|event| (event.id, event.at, event.data.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(play(true), play(false));
+}
+
+#[test]
+fn nothing_is_due_when_nothing_can_happen() {
+    let mut lab = Lab::new();
+    assert_eq!(lab.map.next_deadline(), None);
+    lab.tell(listener("web", "0.0.0.0", 80));
+    assert_eq!(lab.map.next_deadline(), Some(at(0.0)), "a fact waits");
+    lab.settle();
+    assert_eq!(lab.map.next_deadline(), Some(at(2.0)), "the window closes");
+    lab.until(3.0);
+    assert_eq!(lab.map.next_deadline(), None, "a listener has no end of its own");
+}
