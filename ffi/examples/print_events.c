@@ -30,7 +30,8 @@ static bool failed(servicemap_status status, servicemap_error **slot) {
     servicemap_error *error = *slot;
     servicemap_slice message = servicemap_error_message(error);
     servicemap_slice mend = servicemap_error_mend(error);
-    fprintf(stderr, "print_events: %.*s: %.*s (status %" PRId32 ")\n", SLICE(message), SLICE(mend), status);
+    fprintf(stderr, "print_events: %.*s (status %" PRId32 ")\n", SLICE(message), status);
+    fprintf(stderr, "What to do: %.*s\n", SLICE(mend));
     servicemap_error_free(error);
     *slot = NULL;
     return true;

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
-use servicemap_core::telemetry::{encode_logs, encode_metrics};
+use servicemap_core::telemetry::{Encoded, encode_logs, encode_metrics};
 use servicemap_core::{Consumer, Initial, Next, Observer as Core, ObserverError};
 
 use crate::batch::{Body, Content, Kind};
@@ -97,14 +97,17 @@ impl Handle {
 
     pub(crate) fn start(&self) -> Result<Status, Failure> {
         signals::blocked(|| self.core.start()).map_err(|error| core_failure(&error))?;
-        let _ = self.started.set(Instant::now());
         self.state.store(State::Running as i32, Ordering::Release);
+        let _ = self.started.set(Instant::now());
         Ok(Status::Ok)
     }
 
     pub(crate) fn status(&self) -> Result<ObserverStatus, Failure> {
         self.same_process()?;
         let size = size_of::<ObserverStatus>();
+        if self.wants_to_run() && !self.core.is_running() {
+            self.thread_panicked();
+        }
         if let Some(panic) = self.poison.get() {
             let message = Slice::lend(panic.as_bytes());
             return Ok(ObserverStatus { size, state: State::Poisoned as i32, ready: 0, message });
@@ -135,8 +138,7 @@ impl Handle {
         match kind {
             Kind::Logs => self.logs.next(&self.bell, deadline, |cursor| {
                 self.pull(cursor, max, deadline, |batch, snapshot| {
-                    let encoded = encode_logs(&batch.events, snapshot, &self.core.info());
-                    Ok((encoded.items, Body::Otlp(encoded.bytes)))
+                    Ok(otlp(encode_logs(&batch.events, snapshot, &self.core.info())))
                 })
             }),
             Kind::Events => self.events.next(&self.bell, deadline, |cursor| {
@@ -145,7 +147,7 @@ impl Handle {
                 })
             }),
             Kind::Metrics => {
-                self.metrics.next(&self.bell, deadline, |cursor| self.read(cursor, started, deadline))
+                self.metrics.next(&self.bell, deadline, |cursor| Ok(self.read(cursor, started, deadline)))
             }
         }
     }
@@ -185,10 +187,28 @@ impl Handle {
         }
     }
 
+    /// Core's observer, for tests that stop it without the ABI's knowledge.
+    #[cfg(test)]
+    pub(crate) const fn core(&self) -> &Core {
+        &self.core
+    }
+
     /// The typed events' channel, for tests that put a batch of their own into it.
     #[cfg(test)]
     pub(crate) const fn events_channel(&self) -> &Channel<Consumer> {
         &self.events
+    }
+
+    /// It was started and nobody has asked it to stop.
+    fn wants_to_run(&self) -> bool {
+        self.state.load(Ordering::Acquire) == State::Running as i32
+    }
+
+    /// The observer's thread ended unasked: that is a panic too, and poisons it as one under a call does.
+    fn thread_panicked(&self) -> Failure {
+        let panic = "the observer's own thread panicked";
+        let _ = self.poison.set(panic.to_owned());
+        Failure::new(Status::Panic, panic)
     }
 
     fn started(&self) -> Result<Instant, Failure> {
@@ -218,47 +238,43 @@ impl Handle {
                 cursor.heard = self.bell.wakes();
                 Ok(Pulled::Woken)
             }
-            Next::Ended if self.state.load(Ordering::Acquire) == State::Running as i32 => {
-                let panic = "the observer's own thread panicked";
-                let _ = self.poison.set(panic.to_owned());
-                Err(Failure::new(Status::Panic, panic))
-            }
+            Next::Ended if self.wants_to_run() => Err(self.thread_panicked()),
             Next::Ended => Ok(Pulled::Ended),
         }
     }
 
     /// Waits for the next reading of metrics and makes a batch of it; after a shutdown there is one more.
-    fn read(
-        &self,
-        cursor: &mut Cursor<Schedule>,
-        started: Instant,
-        deadline: Instant,
-    ) -> Result<Pulled, Failure> {
+    fn read(&self, cursor: &mut Cursor<Schedule>, started: Instant, deadline: Instant) -> Pulled {
         if cursor.source.done {
-            return Ok(Pulled::Ended);
+            return Pulled::Ended;
         }
         let interval = self.options.settings.collection_interval;
         let due = *cursor.source.due.get_or_insert_with(|| started + interval.min(FIRST_READING));
         match self.bell.wait(&mut cursor.heard, due.min(deadline)) {
-            Rung::Wake => return Ok(Pulled::Woken),
-            Rung::Nothing if due > deadline => return Ok(Pulled::Timeout),
+            Rung::Wake => return Pulled::Woken,
+            Rung::Nothing if due > deadline => return Pulled::Timeout,
             Rung::Nothing => {}
             Rung::Shutdown => cursor.source.done = true,
         }
         // A host that came late skips readings instead of getting them all at once: they are cumulative.
         cursor.source.due = Some((due + interval).max(Instant::now()));
-        let encoded = encode_metrics(&self.core.readings(), self.options.settings.max_edge_series);
-        let body = Body::Otlp(encoded.bytes);
-        let content = Content { kind: Kind::Metrics, first: 0, next: 0, lost: 0, items: encoded.items, body };
-        Ok(Pulled::Content(content.into()))
+        let (items, body) = otlp(encode_metrics(&self.core.readings(), self.options.settings.max_edge_series));
+        let content = Content { kind: Kind::Metrics, first: 0, next: 0, lost: 0, items, body };
+        Pulled::Content(content.into())
     }
+}
+
+/// How many items and what they are, as a batch has them.
+fn otlp(encoded: Encoded) -> (usize, Body) {
+    (encoded.items, Body::Otlp(encoded.bytes))
 }
 
 fn core_failure(error: &ObserverError) -> Failure {
     let status = match error {
         ObserverError::Capture(_) => Status::Capture,
         ObserverError::AlreadyStarted(_) => Status::InvalidState,
-        ObserverError::Thread(_) | ObserverError::StopTimeout(_) => Status::System,
+        ObserverError::Thread(_) => Status::System,
+        ObserverError::StopTimeout(_) => Status::StillRunning,
         ObserverError::Panicked => Status::Panic,
     };
     Failure::new(status, error.to_string())

@@ -7,7 +7,7 @@
 //! Every exported function runs inside [`boundary`], which checks pointers, notices a `fork`, and turns a panic into a
 //! status. The files: [`status`] and [`error`] (what is answered), [`memory`] (bytes that cross), [`boundary`],
 //! [`options`] (the JSON), [`observer`] (the handle), `channel` (one kind's cursor, its redelivery and its counts),
-//! [`batch`], `encode` (the one place that calls core's OTLP encoders), [`events`].
+//! [`batch`], [`events`].
 
 pub mod batch;
 pub mod boundary;

@@ -35,11 +35,15 @@ impl Options {
             return Err(wrong("not a JSON object: the settings are `{\"key\": value, …}`"));
         };
         let mut options = Self::default();
-        if let Some(initial) = keys.remove("initial") {
-            options.initial = parse_initial(&initial)?;
-        }
-        let rest = Value::Object(keys).to_string();
-        options.settings = Settings::from_json(rest.as_bytes()).map_err(|error| wrong(error.to_string()))?;
+        // Without our key the text goes on as it came, so that its reader sees everything that is wrong with it.
+        let settings = match keys.remove("initial") {
+            Some(initial) => {
+                options.initial = parse_initial(&initial)?;
+                Settings::from_json(Value::Object(keys).to_string().as_bytes())
+            }
+            None => Settings::from_json(json),
+        };
+        options.settings = settings.map_err(|error| wrong(error.to_string()))?;
         Ok(options)
     }
 }

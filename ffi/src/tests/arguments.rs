@@ -5,6 +5,7 @@ use std::ptr;
 use super::fixtures::{call, give, observer, text};
 use crate::batch::*;
 use crate::error::*;
+use crate::events::{View, servicemap_events_view};
 use crate::memory::{Bytes, servicemap_bytes_free};
 use crate::observer::*;
 use crate::options::MAX_CONFIG_LEN;
@@ -80,6 +81,21 @@ fn a_null_output_is_named() {
 fn an_error_output_may_be_null() {
     // SAFETY: NULL is allowed for the error.
     assert_eq!(unsafe { servicemap_observer_start(ptr::null(), ptr::null_mut()) }, Status::NullPointer);
+}
+
+#[test]
+fn a_view_needs_a_batch_of_typed_events_and_a_place() {
+    let mut view = [0_usize; 64];
+    view[0] = size_of::<View<'_>>();
+    let out = view.as_mut_ptr().cast();
+    let otlp = Content { kind: Kind::Logs, first: 1, next: 1, lost: 0, items: 0, body: Body::Otlp(vec![]) };
+    let otlp = Batch { content: otlp.into() };
+    let otlp = ptr::from_ref(&otlp);
+    let ask = |batch: *const Batch, out| servicemap_events_view(batch.cast(), out, ptr::null_mut());
+    assert_eq!(ask(ptr::null(), out), Status::NullPointer as i32);
+    assert_eq!(ask(otlp, ptr::null_mut()), Status::NullPointer as i32);
+    assert_eq!(ask(otlp, out), Status::InvalidArgument as i32);
+    assert_eq!(view[1..], [0; 63], "nothing is written");
 }
 
 #[test]
@@ -164,6 +180,23 @@ fn a_wrong_initial_is_named_with_what_it_may_be() {
         message.contains(r#"`initial` is "all"; it must be "events", "snapshot" or "nothing""#),
         "{message}"
     );
+}
+
+#[test]
+fn an_unknown_key_is_named_with_the_nearest_known_one() {
+    let (status, message) = create(br#"{"enable_epbf": false}"#);
+    assert_eq!(status, Status::InvalidConfig);
+    assert!(message.contains("enable_epbf") && message.contains("enable_ebpf"), "{message}");
+    let (status, message) = create(br#"{"initial": "events", "enable_epbf": false}"#);
+    assert_eq!(status, Status::InvalidConfig);
+    assert!(message.contains("enable_epbf") && message.contains("enable_ebpf"), "{message}");
+}
+
+#[test]
+fn a_wrong_value_is_named() {
+    let (status, message) = create(br#"{"connection_timeout": "30"}"#);
+    assert_eq!(status, Status::InvalidConfig);
+    assert!(message.contains("connection_timeout") && message.contains("30"), "{message}");
 }
 
 #[test]

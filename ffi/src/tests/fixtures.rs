@@ -25,7 +25,7 @@ use crate::status::Status;
 /// An observer that needs no privileges: it has no kernel side.
 pub(super) fn observer() -> *mut Observer {
     let settings = Settings { enable_ebpf: false, ..Settings::default() };
-    let options = Options { settings, initial: Initial::Events, ..Options::default() };
+    let options = Options { settings, initial: Initial::Events };
     Box::into_raw(Box::new(Observer { handle: Handle::new(options) }))
 }
 

@@ -1,6 +1,7 @@
 //! Order, threads, panics and forks.
 
 use std::ptr;
+use std::time::Duration;
 
 use super::fixtures::{call, event, give, observer, service, text};
 use crate::batch::*;
@@ -54,24 +55,99 @@ fn destroy_clears_the_callers_pointer_and_may_be_repeated() {
     }
 }
 
+/// Asks for batches of a kind, each time for up to ten minutes, and frees them, until something else is answered.
+fn read_until_no_batch(observer: *const Observer, kind: Kind) -> Status {
+    loop {
+        let mut batch = ptr::null_mut();
+        // SAFETY: a live observer.
+        unsafe {
+            let status = servicemap_observer_next(
+                observer,
+                kind as i32,
+                100,
+                600_000,
+                &raw mut batch,
+                ptr::null_mut(),
+            );
+            servicemap_batch_free(batch);
+            if status != Status::Ok {
+                return status;
+            }
+        }
+    }
+}
+
 #[test]
-fn a_wake_from_another_thread_ends_a_wait() {
+fn a_wake_from_another_thread_ends_a_wait_of_every_kind() {
     let mut observer = observer();
     // SAFETY: a live observer until all threads are joined.
     unsafe {
         assert_eq!(servicemap_observer_start(observer, ptr::null_mut()), Status::Ok);
-        let shared = Shared(observer);
-        let waiting = std::thread::spawn(move || {
-            let shared = shared;
-            let mut batch = ptr::null_mut();
-            // Ten minutes: only the wake can end it.
-            let kind = Kind::Metrics as i32;
-            servicemap_observer_next(shared.0, kind, 1, 600_000, &raw mut batch, ptr::null_mut())
+        let waiting = Kind::ALL.map(|kind| {
+            let shared = Shared(observer);
+            std::thread::spawn(move || {
+                let Shared(observer) = { shared };
+                read_until_no_batch(observer, kind)
+            })
         });
         assert_eq!(servicemap_observer_wake(observer), Status::Ok);
-        assert_eq!(waiting.join().unwrap(), Status::Woken);
+        assert_eq!(waiting.map(|thread| thread.join().unwrap()), [Status::Woken; 3]);
         servicemap_observer_destroy(&raw mut observer);
     }
+}
+
+#[test]
+fn after_a_shutdown_every_kind_is_read_to_its_end() {
+    let mut observer = observer();
+    // SAFETY: a live observer.
+    unsafe {
+        assert_eq!(servicemap_observer_start(observer, ptr::null_mut()), Status::Ok);
+        assert_eq!(servicemap_observer_shutdown(observer, 60_000, ptr::null_mut()), Status::Ok);
+        assert_eq!(Kind::ALL.map(|kind| read_until_no_batch(observer, kind)), [Status::Ended; 3]);
+        assert_eq!(
+            servicemap_observer_shutdown(observer, 0, ptr::null_mut()),
+            Status::Ok,
+            "it may be repeated"
+        );
+        servicemap_observer_destroy(&raw mut observer);
+    }
+}
+
+#[test]
+fn an_observer_starts_once() {
+    let mut observer = observer();
+    // SAFETY: a live observer.
+    unsafe {
+        assert_eq!(servicemap_observer_start(observer, ptr::null_mut()), Status::Ok);
+        let (status, message) = call(|error| servicemap_observer_start(observer, error));
+        assert_eq!(status, Status::InvalidState);
+        assert!(message.contains("started before"), "{message}");
+        servicemap_observer_destroy(&raw mut observer);
+    }
+}
+
+#[test]
+fn threads_of_an_observer_are_named_and_leave_signals_to_the_host() {
+    let mut observer = observer();
+    // SAFETY: a live observer.
+    unsafe { assert_eq!(servicemap_observer_start(observer, ptr::null_mut()), Status::Ok) };
+    // The main thread has the name of the test's program, which begins like ours.
+    let main = std::process::id().to_string();
+    let ours: Vec<String> = std::fs::read_dir("/proc/self/task")
+        .unwrap()
+        .filter(|task| task.as_ref().unwrap().file_name() != *main)
+        .filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("status")).ok())
+        .filter(|status| status.starts_with("Name:\tservicemap-"))
+        .collect();
+    assert!(!ours.is_empty());
+    for status in ours {
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
+        let mask = u64::from_str_radix(mask.trim(), 16).unwrap();
+        assert_eq!(mask >> (libc::SIGTERM - 1) & 1, 1, "{status}");
+        assert_eq!(mask >> (libc::SIGSEGV - 1) & 1, 0, "{status}");
+    }
+    // SAFETY: a live observer.
+    unsafe { servicemap_observer_destroy(&raw mut observer) };
 }
 
 #[test]
@@ -180,6 +256,24 @@ fn after_a_panic_an_observer_only_says_so_and_can_be_destroyed() {
 
         assert_eq!(servicemap_observer_destroy(&raw mut observer), Status::Ok);
         assert!(observer.is_null());
+    }
+}
+
+#[test]
+fn an_observer_whose_own_thread_ended_unasked_is_poisoned() {
+    for ask in [Kind::Logs, Kind::Events] {
+        let mut observer = observer();
+        // SAFETY: a live observer.
+        unsafe {
+            assert_eq!(servicemap_observer_start(observer, ptr::null_mut()), Status::Ok);
+            // What a panic of the thread looks like from here: it has ended, and the ABI was not asked for it.
+            (*observer).handle.core().shutdown(Duration::from_mins(1)).unwrap();
+            assert_eq!(read_until_no_batch(observer, ask), Status::Panic);
+            let (status, message) = look(observer);
+            assert_eq!(status, Status::Poisoned);
+            assert!(message.ends_with("the observer's own thread panicked"), "{message}");
+            servicemap_observer_destroy(&raw mut observer);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The ABI as a C program sees it: the exported functions themselves, with pointers.
 
 mod arguments;
+mod bytes;
 mod fixtures;
 mod layout;
 mod lifecycle;
