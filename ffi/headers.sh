@@ -6,12 +6,16 @@ set -eu
 cd "$(dirname "$0")/.."
 
 generate() {
-    cargo run --quiet --locked -p servicemap-ffi --features headers --example headers -- "$1"
+    log=$(SERVICEMAP_HEADERS=$1 cargo test --quiet --locked -p servicemap-ffi --lib --features headers -- \
+        --exact tests::headers::write 2>&1) || {
+        echo "$log" >&2
+        exit 1
+    }
 }
 
 if [ "${1:-}" != --check ]; then
     mkdir -p include
-    generate include
+    generate "$PWD/include"
     exit
 fi
 

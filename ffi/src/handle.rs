@@ -258,7 +258,8 @@ impl Handle {
         }
         // A host that came late skips readings instead of getting them all at once: they are cumulative.
         cursor.source.due = Some((due + interval).max(Instant::now()));
-        let (items, body) = otlp(encode_metrics(&self.core.readings(), self.options.settings.max_edge_series));
+        let (items, body) =
+            otlp(encode_metrics(&self.core.readings(), self.options.settings.max_edge_series));
         let content = Content { kind: Kind::Metrics, first: 0, next: 0, lost: 0, items, body };
         Pulled::Content(content.into())
     }

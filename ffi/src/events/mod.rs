@@ -141,23 +141,3 @@ pub fn servicemap_events_view(
         Ok(Status::Ok)
     }) as i32
 }
-
-/// First lines of `servicemap_events.h`.
-#[cfg(feature = "headers")]
-const BANNER: &str = "\
-// Typed events of Servicemap: the batches of kind EVENTS of servicemap.h, read in place. Generated: do not edit.
-//
-// servicemap_batch_t and servicemap_error_t are the types servicemap_batch and servicemap_error of servicemap.h.
-// Rows hold no pointers: text is an offset and a length into the view's arena, a range is a first index and a count into
-// one of the view's lists. Layouts of rows change only with SERVICEMAP_ABI_VERSION.
-";
-
-/// Writes `servicemap_events.h` to a file.
-#[cfg(feature = "headers")]
-pub fn write_header(path: &std::path::Path) -> std::io::Result<()> {
-    safer_ffi::headers::builder()
-        .with_guard("SERVICEMAP_EVENTS_H")
-        .with_banner(BANNER)
-        .to_file(path)?
-        .generate()
-}

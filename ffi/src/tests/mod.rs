@@ -3,6 +3,8 @@
 mod arguments;
 mod bytes;
 mod fixtures;
+#[cfg(feature = "headers")]
+mod headers;
 mod layout;
 mod lifecycle;
 mod sizes;
