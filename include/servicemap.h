@@ -154,8 +154,7 @@ typedef struct servicemap_error servicemap_error;
 // at the same time, except where they say otherwise.
 typedef struct servicemap_observer servicemap_observer;
 
-// Borrowed bytes; text is UTF-8 without a NUL at its end. Valid as long as what lent it; `ptr` may be NULL when `len`
-// is 0.
+// Borrowed bytes; text is UTF-8 without a NUL at its end. Valid as long as what lent it; `ptr` is NULL when `len` is 0.
 typedef struct {
   // The first byte.
   const uint8_t *ptr;

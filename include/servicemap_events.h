@@ -2,7 +2,7 @@
 //
 // servicemap_batch_t and servicemap_error_t are the types servicemap_batch and servicemap_error of servicemap.h.
 // Rows hold no pointers: text is an offset and a length into the view's arena, a range is a first index and a count into
-// one of the view's lists. Layouts of rows change only with SERVICEMAP_ABI_VERSION.
+// one of the view's lists, whose pointers are never NULL. Layouts of rows change only with SERVICEMAP_ABI_VERSION.
 
 #ifndef SERVICEMAP_EVENTS_H
 #define SERVICEMAP_EVENTS_H

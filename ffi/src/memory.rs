@@ -8,8 +8,7 @@ use crate::status::Status;
 /// A caller's struct is at most this many times longer than ours: more is an uninitialised `size`, not a newer header.
 const MAX_GROWTH: usize = 16;
 
-/// Borrowed bytes; text is UTF-8 without a NUL at its end. Valid as long as what lent it; `ptr` may be NULL when `len`
-/// is 0.
+/// Borrowed bytes; text is UTF-8 without a NUL at its end. Valid as long as what lent it; `ptr` is NULL when `len` is 0.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Slice {
@@ -22,7 +21,12 @@ pub struct Slice {
 impl Slice {
     pub(crate) const EMPTY: Self = Self { ptr: ptr::null(), len: 0 };
 
+    /// Rust's empty slices have an address where nothing is (1, say). A host that looks at pointers, as Go does, ends the
+    /// program at such a one, so it never crosses.
     pub(crate) const fn lend(bytes: &[u8]) -> Self {
+        if bytes.is_empty() {
+            return Self::EMPTY;
+        }
         Self { ptr: bytes.as_ptr(), len: bytes.len() }
     }
 }

@@ -8,6 +8,8 @@ mod rows;
 mod strings;
 mod table;
 
+use std::ptr;
+
 use safer_ffi::prelude::*;
 use safer_ffi::slice::Ref;
 
@@ -85,6 +87,19 @@ unsafe impl Growing for View<'_> {
     const FIRST_SIZE: usize = 232;
 }
 
+/// Where empty lists point: an address that exists, aligned for any row. Rust's own empty slices have one where nothing
+/// is (8, say), and a host that looks at pointers, as Go does, ends the program at such a one.
+static NOTHING: u64 = 0;
+
+fn lend<T: ReprC>(rows: &[T]) -> Ref<'_, T> {
+    const { assert!(align_of::<T>() <= align_of::<u64>()) };
+    if rows.is_empty() {
+        // SAFETY: aligned and not NULL; no element is in it.
+        return unsafe { std::slice::from_raw_parts(ptr::from_ref(&NOTHING).cast(), 0) }.into();
+    }
+    rows.into()
+}
+
 impl<'a> View<'a> {
     pub(crate) fn of(table: &'a Table) -> Self {
         Self {
@@ -94,17 +109,17 @@ impl<'a> View<'a> {
             snapshot_sequence: table.snapshot.sequence,
             snapshot_services: table.snapshot.services,
             snapshot_connections: table.snapshot.connections,
-            events: table.events.as_slice().into(),
-            services: table.services.as_slice().into(),
-            connections: table.connections.as_slice().into(),
-            dependencies: table.dependencies.as_slice().into(),
-            health_changes: table.health_changes.as_slice().into(),
-            topologies: table.topologies.as_slice().into(),
-            gaps: table.gaps.as_slice().into(),
-            endpoints: table.endpoints.as_slice().into(),
-            labels: table.labels.as_slice().into(),
-            texts: table.texts.as_slice().into(),
-            arena: table.arena.as_slice().into(),
+            events: lend(&table.events),
+            services: lend(&table.services),
+            connections: lend(&table.connections),
+            dependencies: lend(&table.dependencies),
+            health_changes: lend(&table.health_changes),
+            topologies: lend(&table.topologies),
+            gaps: lend(&table.gaps),
+            endpoints: lend(&table.endpoints),
+            labels: lend(&table.labels),
+            texts: lend(&table.texts),
+            arena: lend(&table.arena),
         }
     }
 }

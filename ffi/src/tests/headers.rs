@@ -35,7 +35,7 @@ const BANNER: &str = "\
 //
 // servicemap_batch_t and servicemap_error_t are the types servicemap_batch and servicemap_error of servicemap.h.
 // Rows hold no pointers: text is an offset and a length into the view's arena, a range is a first index and a count into
-// one of the view's lists. Layouts of rows change only with SERVICEMAP_ABI_VERSION.
+// one of the view's lists, whose pointers are never NULL. Layouts of rows change only with SERVICEMAP_ABI_VERSION.
 ";
 
 /// safer-ffi repeats a page about Rust slices at each slice type, and marks every comment with `\brief`.

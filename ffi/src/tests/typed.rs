@@ -203,6 +203,23 @@ fn the_rows_of_a_snapshot_come_first() {
 }
 
 #[test]
+fn an_empty_list_points_to_memory_that_exists() {
+    let table = Table::new(&[], None).unwrap();
+    let view = View::of(&table);
+    // The first page of a process is never mapped: what Rust's own empty slices have as address lies in it.
+    let lists = [
+        view.events.as_ptr() as usize,
+        view.services.as_ptr() as usize,
+        view.connections.as_ptr() as usize,
+        view.gaps.as_ptr() as usize,
+        view.texts.as_ptr() as usize,
+        view.arena.as_ptr() as usize,
+    ];
+    assert!(lists.iter().all(|address| *address >= 4096), "{lists:?}");
+    assert!(crate::memory::Slice::lend(&[]).ptr.is_null());
+}
+
+#[test]
 fn numbers_of_kinds_are_those_that_were_published() {
     assert_eq!(Kind::ALL.map(|kind| kind as i32), [1, 2, 3]);
     let kinds = [
