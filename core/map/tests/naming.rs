@@ -72,6 +72,18 @@ fn a_listener_that_was_not_seen_is_known_by_what_it_accepts() {
 }
 
 #[test]
+fn who_accepts_without_a_known_program_is_who_listens_there() {
+    let mut lab = Lab::new();
+    lab.tell(server("", "192.0.2.9", 22).opened(1));
+    lab.settle();
+    assert_eq!(lab.edges(), ["/192.0.2.9->box/unknown:22/tcp"]);
+    lab.tell(listener("sshd", "192.0.2.1", 22));
+    lab.settle();
+    assert_eq!(lab.edges(), ["/192.0.2.9->box/sshd:22/tcp"]);
+    assert_eq!(lab.services(), ["process:box/sshd", "external:/192.0.2.9"]);
+}
+
+#[test]
 fn addresses_outside_are_external_services() {
     let mut lab = Lab::new();
     lab.tell(client("curl", "192.0.2.9", 443).opened(1));

@@ -5,52 +5,56 @@ mod lab;
 use std::collections::{BTreeMap, BTreeSet};
 
 use lab::{HOST, Lab, at, client, ip, listener, server};
+use proptest::option;
 use proptest::prelude::*;
+use proptest::sample::select;
 use servicemap_map::MapSettings;
-use servicemap_map::model::{Connection, EventData, EventType, Fact, FactBody, FlowDelta, Origin, SourceId};
+use servicemap_map::model::{
+    Connection, Direction, EventData, EventType, Fact, FactBody, FlowDelta, Origin, Side, SourceId,
+};
 
-const NAMESPACES: [u32; 3] = [HOST, 2, 3];
-const PROGRAMS: [&str; 3] = ["a", "b", ""];
-const ADDRESSES: [&str; 6] = ["127.0.0.1", "10.0.0.1", "10.0.0.2", "192.0.2.1", "::1", "fd00::1"];
-const BOUND: [&str; 4] = ["0.0.0.0", "::", "127.0.0.1", "10.0.0.1"];
-const PATHS: [&str; 3] = ["/", "/system.slice/x.service", "/user.slice/session-1.scope"];
+const NAMESPACES: &[u32] = &[HOST, 2, 3];
+const PROGRAMS: &[&str] = &["a", "b", ""];
+const ADDRESSES: &[&str] = &["127.0.0.1", "10.0.0.1", "10.0.0.2", "192.0.2.1", "::1", "fd00::1"];
+const BOUND: &[&str] = &["0.0.0.0", "::", "127.0.0.1", "10.0.0.1"];
+const PATHS: &[&str] = &["/", "/system.slice/x.service", "/user.slice/session-1.scope"];
 
 /// A fact's body with the second at which it is true.
 type Told = (u16, FactBody);
 
 fn flow() -> impl Strategy<Value = FactBody> {
-    let place = (0..3usize, 0..3usize, 1..4u64, 80..83u16, 0..3u8);
+    let place = (select(NAMESPACES), select(PROGRAMS), 1..4u64, 80..83u16, 0..3u8);
     let counts = (0..4u64, 0..4u64, 0..12u64, 0..9u64);
-    let socket = (any::<bool>(), 0..6usize, 0..6usize, 0..4usize, 0..1000u64, proptest::option::of(1..99u32));
-    (place, counts, socket).prop_map(|(place, counts, socket)| {
+    let addresses = (select(ADDRESSES), select(BOUND), option::of((select(ADDRESSES), 0..1000u64)));
+    (place, counts, addresses, option::of(1..99u32)).prop_map(|(place, counts, addresses, rtt_us)| {
         let (netns, program, cgroup, port, kind) = place;
         let (opened, closed, refused, bytes) = counts;
-        let (shown, local, remote, bound, cookie, rtt) = socket;
+        let (remote, bound, example) = addresses;
         let delta = match kind {
-            0 => client(PROGRAMS[program], ADDRESSES[remote], port).refused(refused),
-            1 => server(PROGRAMS[program], ADDRESSES[remote], port),
-            _ => listener(PROGRAMS[program], BOUND[bound], port),
+            0 => client(program, remote, port).refused(refused),
+            1 => server(program, remote, port),
+            _ => listener(program, bound, port),
         };
-        let delta = delta.in_namespace(NAMESPACES[netns]).in_cgroup(cgroup).bytes(bytes, bytes);
+        let delta = delta.in_namespace(netns).in_cgroup(cgroup).bytes(bytes, bytes);
         let delta = delta.opened(opened).closed(closed);
-        let delta = if shown { delta.from(ADDRESSES[local], cookie) } else { delta };
-        FactBody::Flow(FlowDelta { rtt_us: rtt, ..delta.into() })
+        let delta = match example {
+            Some((local, cookie)) => delta.from(local, cookie),
+            None => delta,
+        };
+        FactBody::Flow(FlowDelta { rtt_us, ..delta.into() })
     })
 }
 
 fn body() -> impl Strategy<Value = FactBody> {
     prop_oneof![
         12 => flow(),
-        2 => (0..3usize, 0..6usize).prop_map(|(netns, address)| FactBody::Address {
-            netns: NAMESPACES[netns],
-            address: ip(ADDRESSES[address]),
+        2 => (select(NAMESPACES), select(ADDRESSES)).prop_map(|(netns, address)| FactBody::Address {
+            netns,
+            address: ip(address),
             present: true,
         }),
-        1 => (1..4u64, 0..3usize).prop_map(|(id, path)| FactBody::Cgroup { id, path: PATHS[path].into() }),
-        1 => (1..3usize).prop_map(|netns| FactBody::NetworkNamespace {
-            netns: NAMESPACES[netns],
-            name: Some("red".into()),
-        }),
+        1 => (1..4u64, select(PATHS)).prop_map(|(id, path)| FactBody::Cgroup { id, path: path.into() }),
+        1 => (2..4u32).prop_map(|netns| FactBody::NetworkNamespace { netns, name: Some("red".into()) }),
     ]
 }
 
@@ -94,7 +98,9 @@ proptest! {
     ) {
         let settle = |facts: Vec<Told>| {
             let mut lab = Lab::new();
-            facts.into_iter().for_each(|told| apply(&mut lab, told, 0));
+            for told in facts {
+                apply(&mut lab, told, 0);
+            }
             lab.now = at(20.0);
             lab.settle();
             serde_json::to_value(lab.snapshot()).unwrap()
@@ -204,7 +210,7 @@ proptest! {
         let mut outbound = BTreeMap::new();
         for told in facts {
             if let FactBody::Flow(delta) = &told.1
-                && delta.key.direction == servicemap_map::model::Direction::Outbound
+                && delta.key.direction == Direction::Outbound
             {
                 let open: &mut u64 = outbound.entry(delta.key.clone()).or_default();
                 *open = (*open + delta.opened).saturating_sub(delta.closed);
@@ -216,7 +222,7 @@ proptest! {
         let shown = lab.snapshot().connections;
         let client_side: Vec<_> = shown
             .into_iter()
-            .filter(|edge| edge.provenance.side == servicemap_map::model::Side::Client)
+            .filter(|edge| edge.provenance.side == Side::Client)
             .collect();
         prop_assert_eq!(active(&client_side).values().sum::<u64>(), outbound.values().sum::<u64>());
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lab::{Lab, at, client, listener};
 use servicemap_map::model::{
-    EventData, EventType, FactBody, Gap, GapReason, HealthStatus, Severity, SourceId,
+    EventData, EventType, FactBody, Gap, GapReason, HealthReason, HealthStatus, Severity, SourceId,
 };
 use servicemap_map::{EmissionMode, MapSettings};
 
@@ -139,6 +139,38 @@ fn an_edge_that_expires_and_returns_while_its_dependency_lives_is_no_news() {
 }
 
 #[test]
+fn an_edge_that_returns_idle_first_is_not_established_again() {
+    let mut lab = with_listener();
+    lab.tell(client("curl", "127.0.0.1", 80).short(1));
+    lab.until(39.0);
+    lab.events();
+    lab.until(60.0);
+    lab.tell(client("curl", "127.0.0.1", 80).bytes(1, 1));
+    lab.until(65.0);
+    lab.tell(client("curl", "127.0.0.1", 80).short(1));
+    lab.until(70.0);
+    assert!(lab.news().iter().all(|line| !line.starts_with("connection.established")));
+}
+
+#[test]
+fn services_that_go_and_return_in_one_window_take_their_connection_along() {
+    let mut lab = Lab::with(|settings| {
+        settings.connection_timeout = Duration::from_secs(3);
+        settings.service_timeout = Duration::from_secs(6);
+        settings.min_emit_interval = Duration::from_secs(2);
+        settings.debounce_window = Duration::from_secs(2);
+    });
+    lab.tell(client("curl", "192.0.2.1", 443).short(1));
+    lab.until(6.0);
+    assert!(lab.services().is_empty());
+    lab.tell(client("curl", "192.0.2.1", 443).short(1));
+    lab.until(8.5);
+    let established =
+        lab.news().into_iter().filter(|line| line.starts_with("connection.established")).count();
+    assert_eq!(established, 1);
+}
+
+#[test]
 fn when_a_service_goes_its_connection_and_dependency_are_told_to_have_gone() {
     let mut lab = with_listener();
     lab.tell(client("curl", "127.0.0.1", 80).short(1));
@@ -228,6 +260,18 @@ fn many_failures_turn_a_service_unhealthy_after_two_seconds() {
     assert_eq!(lab.service("process:box/web").health.status, HealthStatus::Unhealthy);
     let counted = lab.map.statistics().health_changes.values().sum::<u64>();
     assert_eq!(counted, 1);
+}
+
+#[test]
+fn few_failures_leave_a_service_unknown_but_say_why() {
+    let mut lab = with_listener();
+    assert_eq!(lab.service("process:box/web").health.reasons, [HealthReason::NoTraffic]);
+    lab.tell(client("curl", "127.0.0.1", 80).refused(3));
+    lab.until(20.0);
+    let health = lab.service("process:box/web").health.clone();
+    assert_eq!((health.status, health.reasons), (HealthStatus::Unknown, vec![HealthReason::ConnectionsFail]));
+    lab.until(80.0);
+    assert_eq!(lab.service("process:box/web").health.reasons, [HealthReason::NoTraffic]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Circular dependencies.
 
 use petgraph::algo::kosaraju_scc;
-use petgraph::graphmap::DiGraphMap;
+use petgraph::graph::DiGraph;
 
 use super::Graph;
 
@@ -9,13 +9,13 @@ use super::Graph;
 ///
 /// Kosaraju's algorithm, since petgraph's Tarjan recurses: a chain of 100,000 services overflows its stack.
 pub(super) fn cycles(graph: &Graph) -> Vec<Vec<String>> {
-    let arrows: DiGraphMap<u32, ()> = graph.arrows.iter().map(|(from, to)| (*from, *to, ())).collect();
+    let arrows: DiGraph<(), ()> = DiGraph::from_edges(&graph.arrows);
     let mut cycles: Vec<Vec<String>> = kosaraju_scc(&arrows)
         .into_iter()
         .filter(|component| component.len() > 1)
         .map(|mut component| {
             component.sort_unstable();
-            component.into_iter().filter_map(|node| graph.name(node).map(str::to_owned)).collect()
+            component.into_iter().filter_map(|node| graph.name(node.index()).map(str::to_owned)).collect()
         })
         .collect();
     cycles.sort_unstable();

@@ -17,8 +17,8 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    fn name(&self, node: u32) -> Option<&str> {
-        self.nodes.get(node as usize).map(|(name, _)| name.as_str())
+    fn name(&self, node: usize) -> Option<&str> {
+        self.nodes.get(node).map(|(name, _)| name.as_str())
     }
 }
 

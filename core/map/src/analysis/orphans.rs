@@ -11,7 +11,7 @@ pub(super) fn orphans(graph: &Graph) -> Vec<String> {
     let needing: BTreeSet<u32> = between().map(|(from, _)| *from).collect();
     let outside = |node: u32| graph.nodes.get(node as usize).is_none_or(|(_, outside)| *outside);
     let orphans = needing.difference(&needed).filter(|node| !outside(**node));
-    orphans.filter_map(|node| graph.name(*node).map(str::to_owned)).collect()
+    orphans.filter_map(|node| graph.name(*node as usize).map(str::to_owned)).collect()
 }
 
 #[cfg(test)]

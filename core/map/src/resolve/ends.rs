@@ -82,7 +82,7 @@ impl Resolver {
 
     /// Names the ends of a flow by what is known now.
     pub(crate) fn ends(&self, key: &FlowKey) -> Ends {
-        let local = self.process(key.cgroup, key.netns, &key.program);
+        let local = self.process(key.cgroup, key.netns, self.program(key));
         match key.direction {
             Direction::Listen => Ends::Presence(local),
             // The client is on this machine, and counts this connection itself.
@@ -113,6 +113,13 @@ impl Resolver {
                 None => (self.machine(), None),
             },
         }
+    }
+
+    /// The flow's program; of an accepting one of which the kernel did not know it, the one that listens there.
+    fn program<'a>(&'a self, key: &'a FlowKey) -> &'a Arc<str> {
+        let accepts = key.direction == Direction::Inbound && key.program.is_empty();
+        let listens = || self.listeners.program(key.netns, key.cgroup, key.port);
+        accepts.then(listens).flatten().unwrap_or(&key.program)
     }
 
     fn process(&self, cgroup: u64, netns: u32, program: &Arc<str>) -> Party {

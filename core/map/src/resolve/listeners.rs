@@ -28,39 +28,44 @@ pub(crate) struct Listener {
     pub(crate) since: Timestamp,
     /// How sure that is.
     pub(crate) standing: Standing,
+    bound: IpAddr,
     direction: Direction,
 }
 
-type Spot = (u32, IpAddr, u16);
-
-/// Listeners by the address and port that they are bound to. Bounded by the flows that they come from.
+/// Listeners by namespace and port. Bounded by the flows that they come from.
 #[derive(Debug, Default)]
 pub(crate) struct Listeners {
-    spots: HashMap<Spot, Vec<Listener>>,
+    ports: HashMap<(u32, u16), Vec<Listener>>,
 }
 
 impl Listeners {
     /// Takes what a listening or accepting flow says. True when a connection may now find another listener than before.
     pub(crate) fn set(&mut self, key: &FlowKey, since: Timestamp, standing: Standing) -> bool {
-        let listeners = self.spots.entry(spot(key)).or_default();
+        let listeners = self.ports.entry((key.netns, key.port)).or_default();
         if let Some(known) = listeners.iter_mut().find(|listener| listener.is_of(key)) {
             let news = standing < known.standing || since < known.since;
             known.standing = standing;
             known.since = known.since.min(since);
             return news;
         }
-        let program = key.program.clone();
-        listeners.push(Listener { cgroup: key.cgroup, program, since, standing, direction: key.direction });
+        listeners.push(Listener {
+            cgroup: key.cgroup,
+            program: key.program.clone(),
+            since,
+            standing,
+            bound: bound(key),
+            direction: key.direction,
+        });
         true
     }
 
     /// Forgets what a flow said that is gone.
     pub(crate) fn remove(&mut self, key: &FlowKey) {
-        let spot = spot(key);
-        if let Some(listeners) = self.spots.get_mut(&spot) {
+        let port = (key.netns, key.port);
+        if let Some(listeners) = self.ports.get_mut(&port) {
             listeners.retain(|listener| !listener.is_of(key));
             if listeners.is_empty() {
-                self.spots.remove(&spot);
+                self.ports.remove(&port);
             }
         }
     }
@@ -68,48 +73,59 @@ impl Listeners {
     /// Who takes connections to an address and port. Of several (SO_REUSEPORT) the surest, then the one bound most
     /// closely, then the one that was there first.
     pub(crate) fn find(&self, netns: u32, address: IpAddr, port: u16) -> Option<&Listener> {
-        let spots: [Option<IpAddr>; 4] = match address {
-            IpAddr::V4(v4) => [
-                Some(address),
-                v4.is_loopback().then_some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-                Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-                Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
-            ],
-            IpAddr::V6(_) => [Some(address), None, None, Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED))],
-        };
-        let at = |(closeness, spot): (usize, IpAddr)| {
-            let listeners = self.spots.get(&(netns, spot, port)).map_or(&[][..], Vec::as_slice);
-            listeners.iter().map(move |listener| (closeness, listener))
-        };
-        spots
-            .into_iter()
-            .enumerate()
-            .filter_map(|(closeness, spot)| Some((closeness, spot?)))
-            .flat_map(at)
-            .min_by_key(|(closeness, found)| {
-                (found.standing, *closeness, found.since, found.cgroup, &*found.program)
+        self.at(netns, port)
+            .filter_map(|listener| Some((distance(listener.bound, address)?, listener)))
+            .min_by_key(|(distance, found)| {
+                (found.standing, *distance, found.since, found.cgroup, &*found.program)
             })
             .map(|(_, listener)| listener)
+    }
+
+    /// The program that listens at a port with sockets of this cgroup: who accepts there, where that was not seen.
+    pub(crate) fn program(&self, netns: u32, cgroup: u64, port: u16) -> Option<&Arc<str>> {
+        self.at(netns, port)
+            .filter(|listener| listener.cgroup == cgroup && !listener.program.is_empty())
+            .min_by_key(|found| (found.standing, found.since, &*found.program))
+            .map(|listener| &listener.program)
+    }
+
+    fn at(&self, netns: u32, port: u16) -> impl Iterator<Item = &Listener> {
+        self.ports.get(&(netns, port)).into_iter().flatten()
     }
 }
 
 impl Listener {
     fn is_of(&self, key: &FlowKey) -> bool {
-        self.direction == key.direction && self.cgroup == key.cgroup && self.program == key.program
+        self.direction == key.direction
+            && self.cgroup == key.cgroup
+            && self.bound == bound(key)
+            && self.program == key.program
+    }
+}
+
+/// How closely a socket that is bound to one address takes connections to another; `None` when it does not. Whether one on
+/// all IPv6 addresses takes IPv4 too (IPV6_V6ONLY) is not known: it nearly always does.
+fn distance(bound: IpAddr, address: IpAddr) -> Option<u8> {
+    match (bound, address) {
+        _ if bound == address => Some(0),
+        // An accepting flow on some loopback address is kept under the first one.
+        (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V4(v4)) if v4.is_loopback() => Some(1),
+        (IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V4(_)) => Some(2),
+        (IpAddr::V6(Ipv6Addr::UNSPECIFIED), _) => Some(3),
+        _ => None,
     }
 }
 
 /// Where a flow's listener is bound. An accepting flow tells only the class of its local address: loopback stands for
 /// itself, everything else for all addresses of the peer's family.
-fn spot(key: &FlowKey) -> Spot {
-    let address = match (key.direction, key.local_class, key.remote) {
+fn bound(key: &FlowKey) -> IpAddr {
+    match (key.direction, key.local_class, key.remote) {
         (Direction::Listen, _, bound) => bound.to_canonical(),
         (_, AddressClass::Loopback, IpAddr::V4(_)) => IpAddr::V4(Ipv4Addr::LOCALHOST),
         (_, AddressClass::Loopback, IpAddr::V6(_)) => IpAddr::V6(Ipv6Addr::LOCALHOST),
         (_, _, IpAddr::V4(_)) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         (_, _, IpAddr::V6(_)) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    };
-    (key.netns, address, key.port)
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 
 use super::edges::Edge;
 use super::flows::{Flow, Place};
-use super::health;
 use super::services::Entry;
 use super::slots::Id;
 use super::sums::Sums;
@@ -130,10 +129,13 @@ impl State {
             tracker.reminder = Some(next);
             self.health_deadlines.set(next, id);
         }
-        let Some((status, since)) = verdict.change else { return };
-        entry.health = Health { status, reasons: vec![health::reason(status)] };
+        let status = verdict.change.map_or(before, |(status, _)| status);
+        if verdict.change.is_some() || !entry.health.reasons.contains(&verdict.reason) {
+            entry.health = Health { status, reasons: vec![verdict.reason] };
+            entry.changed();
+        }
+        let Some((_, since)) = verdict.change else { return };
         entry.health_since = since;
-        entry.changed();
         let (reference, path) = (entry.reference.id(), entry.reference.id().path());
         self.changes.push(Change::HealthChanged(reference));
         self.count_health_change(path, before, status);

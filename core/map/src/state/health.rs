@@ -35,6 +35,8 @@ pub(crate) struct Tracker {
 pub(crate) struct Verdict {
     /// The new status with the instant since which it has held, once that is long enough.
     pub(crate) change: Option<(HealthStatus, Timestamp)>,
+    /// Why the status is what it is, after the change.
+    pub(crate) reason: HealthReason,
     /// When to evaluate again if nothing comes.
     pub(crate) next: Option<Timestamp>,
 }
@@ -71,7 +73,7 @@ impl Tracker {
         let judged = self.judge(settings);
         if judged == current {
             self.candidate = None;
-            return Verdict { change: None, next: self.next_turn(settings) };
+            return self.verdict(None, current, self.next_turn(settings));
         }
         let since = match self.candidate {
             Some((candidate, since)) if candidate == judged => since,
@@ -80,11 +82,31 @@ impl Tracker {
         let due = since + hold(current, judged, settings);
         if due <= now {
             self.candidate = None;
-            return Verdict { change: Some((judged, since)), next: self.next_turn(settings) };
+            return self.verdict(Some((judged, since)), judged, self.next_turn(settings));
         }
         self.candidate = Some((judged, since));
         let next = self.next_turn(settings).map_or(due, |turn| turn.min(due));
-        Verdict { change: None, next: Some(next) }
+        self.verdict(None, current, Some(next))
+    }
+
+    fn verdict(
+        &self,
+        change: Option<(HealthStatus, Timestamp)>,
+        status: HealthStatus,
+        next: Option<Timestamp>,
+    ) -> Verdict {
+        let reason = match status {
+            HealthStatus::Unknown if !self.is_failing() => HealthReason::NoTraffic,
+            HealthStatus::Healthy => HealthReason::ConnectionsSucceed,
+            HealthStatus::Unknown | HealthStatus::Degraded | HealthStatus::Unhealthy => {
+                HealthReason::ConnectionsFail
+            }
+        };
+        Verdict { change, reason, next }
+    }
+
+    fn is_failing(&self) -> bool {
+        self.buckets.iter().any(|bucket| bucket.failed > 0)
     }
 
     fn judge(&self, settings: &HealthSettings) -> HealthStatus {
@@ -109,8 +131,7 @@ impl Tracker {
         let used = |number: &u64| self.bucket(*number).is_some_and(|bucket| bucket.traffic);
         let oldest = self.newest.saturating_sub(SPAN - 1);
         let mut numbers = oldest..=self.newest;
-        let failing = self.buckets.iter().any(|bucket| bucket.failed > 0);
-        let turning = if failing { numbers.find(used) } else { numbers.rfind(used) }?;
+        let turning = if self.is_failing() { numbers.find(used) } else { numbers.rfind(used) }?;
         Some(Timestamp::from_nanos((turning + SPAN).saturating_mul(length(settings))))
     }
 
@@ -133,15 +154,6 @@ impl Tracker {
 
     fn bucket_mut(&mut self, number: u64) -> Option<&mut Bucket> {
         self.buckets.get_mut(usize::try_from(number % SPAN).ok()?)
-    }
-}
-
-/// Why a status is what it is.
-pub(crate) fn reason(status: HealthStatus) -> HealthReason {
-    match status {
-        HealthStatus::Unknown => HealthReason::NoTraffic,
-        HealthStatus::Healthy => HealthReason::ConnectionsSucceed,
-        HealthStatus::Degraded | HealthStatus::Unhealthy => HealthReason::ConnectionsFail,
     }
 }
 
@@ -203,7 +215,7 @@ mod tests {
         let mut tracker = Tracker::default();
         tracker.record(at(0), (10, 10), &settings);
         let verdict = tracker.evaluate(at(0), HealthStatus::Healthy, &settings);
-        assert_eq!(verdict, Verdict { change: None, next: Some(at(2)) });
+        assert_eq!((verdict.change, verdict.next), (None, Some(at(2))));
         let verdict = tracker.evaluate(at(2), HealthStatus::Healthy, &settings);
         assert_eq!(verdict.change, Some((HealthStatus::Unhealthy, at(0))));
     }

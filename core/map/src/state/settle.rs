@@ -38,8 +38,8 @@ impl Stale {
 
     fn concerns(&self, key: &FlowKey) -> bool {
         self.everything
-            || (key.direction == Direction::Outbound && self.ports.contains(&key.port))
-            || (key.direction != Direction::Listen && self.addresses.contains(&key.remote))
+            || (key.direction != Direction::Listen
+                && (self.ports.contains(&key.port) || self.addresses.contains(&key.remote)))
     }
 }
 

@@ -139,7 +139,7 @@ impl State {
         let rank: HashMap<Id<Entry>, u32> = services.iter().map(|(_, id)| *id).zip(0..).collect();
         let place = |id: Id<Entry>| rank.get(&id).copied().unwrap_or(u32::MAX);
         let mut edges: Vec<_> = self.edges.iter().collect();
-        edges.sort_unstable_by_key(|(_, edge)| (place(edge.key.0), place(edge.key.1), edge.key.2));
+        edges.sort_by_cached_key(|(_, edge)| (place(edge.key.0), place(edge.key.1), edge.key.2));
         let crossing = edges.iter().filter(|(_, edge)| super::lifecycle::crosses(&edge.reference)).count();
         let totals = SnapshotTotals {
             services: services.len() as u64,
