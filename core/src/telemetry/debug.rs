@@ -13,6 +13,9 @@ use servicemap_map::model::Timestamp;
 use super::metrics::data_points;
 use crate::settings::reader::Section;
 
+/// Bytes of a body that are shown, unless everything is: a snapshot's may have a million.
+const MAX_BODY: usize = 200;
+
 /// How much is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verbosity {
@@ -66,7 +69,11 @@ pub fn show_logs(
 
 fn show_record(out: &mut impl Write, record: &LogRecord, verbosity: Verbosity) -> io::Result<()> {
     let at = Timestamp::from_nanos(record.time_unix_nano);
-    let body = record.body.as_ref().map(text).unwrap_or_default();
+    let mut body = record.body.as_ref().map(text).unwrap_or_default();
+    if verbosity != Verbosity::Detailed && body.len() > MAX_BODY {
+        body.truncate(body.floor_char_boundary(MAX_BODY));
+        body.push('…');
+    }
     writeln!(out, "  {at} severity={} {}: {body}", record.severity_number, record.event_name)?;
     if verbosity == Verbosity::Detailed {
         writeln!(out, "    {}", attributes(&record.attributes))?;
@@ -177,6 +184,20 @@ mod tests {
             "debug: 1 log records\n  2026-09-21T14:13:50.000000000Z severity=9 servicemap.service.discovered: \
              web-1/nginx.service was discovered\n"
         );
+    }
+
+    #[test]
+    fn long_bodies_are_cut_unless_everything_is_shown() {
+        let snapshot = fixtures::snapshot();
+        let requests = logs::requests(&[], Some(&snapshot), &fixtures::observer(), usize::MAX);
+        let shown = |verbosity| {
+            let mut out = Vec::new();
+            show_logs(&mut out, "debug", &requests[0], verbosity).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let json = serde_json::to_string(&snapshot).unwrap();
+        assert!(shown(Verbosity::Normal).ends_with(&format!("{}…\n", &json[..MAX_BODY])));
+        assert!(shown(Verbosity::Detailed).contains(&json));
     }
 
     #[test]
