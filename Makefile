@@ -14,7 +14,7 @@ run: ## Build Servicemap and show the live map of this machine
 build: ## Build the release binary (stable Rust alone): target/release/servicemap
 	@tools/build.sh binary
 
-.PHONY: test test-all lint tools clean-tools bench
+.PHONY: test test-all lint tools clean-tools bench bench-code
 test: ## Everything that must hold before a merge: lint, unit tests, all doors (the fast tier)
 	@tools/test.sh
 test-all: ## The fast tier, the slow tests and the benchmark; writes docs/test-all.md
@@ -23,6 +23,8 @@ lint: ## Formatting, clippy, licences and sources, rustdoc, go vet, staticcheck
 	@tools/lint.sh
 bench: ## What Servicemap costs on this machine, as ratios and CPU time
 	@tools/bench.sh
+bench-code: ## What the map costs by itself, without a kernel (criterion)
+	@cargo bench --locked -p servicemap-map
 tools: ## Install what the tests need (Debian packages, and tools built once and kept)
 	@tools/need.sh
 clean-tools: ## Remove the tools that were built and kept
@@ -32,7 +34,7 @@ clean-tools: ## Remove the tools that were built and kept
 bpf: ## Rebuild the committed BPF object from core-ebpf/
 	@tools/need.sh bpf && core-ebpf/build.sh
 bpf-check: ## Compare the committed BPF object with one rebuilt here
-	@tools/need.sh bpf && core-ebpf/build.sh --check
+	@tools/bpf-check.sh
 headers: ## Regenerate the C headers in include/
 	@ffi/headers.sh
 headers-check: ## Compare the committed C headers with regenerated ones

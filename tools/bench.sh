@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What Servicemap costs on this machine. Arguments: rounds, seconds of each. Close what else uses the machine first.
 source "$(dirname "$0")/lib.sh"
-[[ $EUID -eq 0 ]] || die 'The benchmark loads BPF programs and reads their run time: run `sudo -E make bench`.'
+[[ $EUID -eq 0 ]] || die 'The benchmark loads BPF programs and reads their run time: run `sudo -E env PATH="$PATH" make bench`.'
 
 step 'Release binary' tools/build.sh binary
 step 'Benchmark program' cargo build --release --locked -p servicemap-tests

@@ -7,7 +7,7 @@ source "$(dirname "$0")/lib.sh"
 export RUST_BACKTRACE=0
 
 [[ $EUID -eq 0 || ${SERVICEMAP_REQUIRE_ALL:-0} == 1 ]] ||
-  echo 'Not root: tests with network namespaces and BPF programs will be SKIPPED. `sudo -E make test` runs all.'
+  echo 'Not root: tests with network namespaces and BPF programs will be SKIPPED. `sudo -E env PATH="$PATH" make test` runs all.'
 
 rust_unit_tests() {
   cargo test --quiet --locked --workspace --exclude servicemap-tests
@@ -43,5 +43,5 @@ step 'Go tests, with the race detector and without cgo' go_tests
 step 'Go program' tools/build.sh go
 step 'Collector distribution' tools/build.sh collector
 step 'Tests across the doors' door_tests
-step 'BPF object is the one that core-ebpf/ gives' core-ebpf/build.sh --check
+step 'The committed BPF object is what core-ebpf/ builds to' tools/bpf-check.sh
 printf '\nAll of the fast tier passed in %d min %02d s.\n' $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60))

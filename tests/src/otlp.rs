@@ -16,6 +16,8 @@ pub type Attributes = BTreeMap<String, String>;
 pub struct Record {
     /// `event_name`.
     pub event_name: String,
+    /// Its body, as text.
+    pub body: String,
     /// Its attributes.
     pub attributes: Attributes,
     /// Its resource's attributes.
@@ -41,6 +43,7 @@ pub fn records(file: &Path) -> Vec<Record> {
         for record in list(resource_logs, "scopeLogs").iter().flat_map(|scope| list(scope, "logRecords")) {
             found.push(Record {
                 event_name: record["eventName"].as_str().unwrap_or_default().to_owned(),
+                body: any_value(&record["body"]),
                 attributes: attributes(record),
                 resource: resource.clone(),
             });

@@ -20,7 +20,7 @@ impl Need {
     pub fn missing(self) -> Option<String> {
         match self {
             Self::Root => (!rustix::process::geteuid().is_root()).then(|| {
-                "not root: run `sudo -E make test` (namespaces and BPF programs take root)".to_owned()
+                "not root: run `sudo -E env PATH=\"$PATH\" make test` (namespaces and BPF programs take root)".to_owned()
             }),
             Self::Btf => (!Path::new("/sys/kernel/btf/vmlinux").exists()).then(|| {
                 "/sys/kernel/btf/vmlinux is missing: boot a kernel with CONFIG_DEBUG_INFO_BTF=y".to_owned()
@@ -54,8 +54,8 @@ pub fn met(test: &str, needs: &[Need]) -> bool {
 
 /// A figure that a passing test found, for the report: `tools/test-all.sh` picks these lines out.
 pub fn figure(text: &str) {
-    // Straight to the handle, as above.
-    let _ = writeln!(std::io::stderr(), "    figure: {text}");
+    // Straight to the handle, as above; on a line of its own, where the harness has just written the test's name.
+    let _ = writeln!(std::io::stderr(), "\n    figure: {text}");
 }
 
 /// Returns from the test, loudly, when the machine lacks something.

@@ -83,7 +83,7 @@ fn an_unreachable_endpoint_is_named() {
     let nobody = free_address().to_string();
     let yaml =
         pipeline("otlp_grpc", &format!("{{endpoint: '{nobody}', tls: {{insecure: true}}}}"), &["logs"]);
-    assert_says(&failure_with(&yaml), &[&nobody, "otlp_grpc"]);
+    assert_says(&failure_with(&yaml), &[&nobody, "exporters::otlp_grpc"]);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_busy_port_is_named() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let address = taken.local_addr().expect("its address").to_string();
     let yaml = pipeline("prometheus", &format!("{{endpoint: '{address}'}}"), &["metrics"]);
-    assert_says(&failure_with(&yaml), &[&address, "in use", "prometheus"]);
+    assert_says(&failure_with(&yaml), &[&address, "another program has this port", "exporters::prometheus"]);
 }
 
 #[test]

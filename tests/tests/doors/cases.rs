@@ -14,6 +14,10 @@ pub const CONNECTIONS: u32 = 3;
 pub trait Door {
     /// The process that counts connections.
     fn process(&mut self) -> &mut Process;
+    /// Waits until what happens from now on is new to the door.
+    fn wait_until_observing(&mut self) {
+        wait_until_attached(self.process());
+    }
     /// The edges that can be read at the door by now.
     fn edges(&mut self) -> Vec<Edge>;
 }
@@ -46,7 +50,7 @@ pub fn put_through<D: Door>(case: Case, start: impl FnOnce() -> D) -> Seen<D> {
         (start(), client)
     } else {
         let mut door = start();
-        wait_until_attached(door.process());
+        door.wait_until_observing();
         (door, stage.hold(server.address, CONNECTIONS))
     };
     let name = |service: String| format!("{}/{service}", host_name());

@@ -1,5 +1,6 @@
 //! The `otlp_grpc` exporter: what a real Collector receives and writes into its files.
 
+use serde_json::Value;
 use servicemap_tests::agent::{Agent, TOLD, pipeline};
 use servicemap_tests::collector::Collector;
 use servicemap_tests::edge::Edge;
@@ -31,12 +32,22 @@ impl Door for Exported {
         &mut self.agent.process
     }
 
+    /// Logs begin with a snapshot; what it holds is not told again.
+    fn wait_until_observing(&mut self) {
+        let snapshot = until(TOLD, || self.collector.records().into_iter().find(is_snapshot));
+        assert!(snapshot.is_some(), "no snapshot came\n{:?}\n{:?}", self.agent, self.collector);
+    }
+
     fn edges(&mut self) -> Vec<Edge> {
         self.collector.edges()
     }
 }
 
 crate::cases!(Exported::start);
+
+fn is_snapshot(record: &Record) -> bool {
+    record.event_name == "servicemap.snapshot"
+}
 
 /// The log record of this name about the edge that was seen.
 fn record(seen: &Seen<Exported>, event_name: &str) -> Record {
@@ -74,6 +85,18 @@ fn a_detected_dependency_is_a_log_record() {
     let record = record(&seen, "servicemap.dependency.detected");
     assert_eq!(record.attributes["destination.port"], seen.edge.port.to_string());
     assert_eq!(record.attributes["servicemap.dependency.cross_namespace"], "false");
+}
+
+#[test]
+fn a_connection_opened_before_the_start_is_in_the_snapshot_that_comes_first() {
+    require!(Need::Root, Need::Btf);
+    let seen = put_through(Case { family: Family::V4, before_the_start: true }, Exported::start);
+    let first = until(TOLD, || seen.door.collector.records().into_iter().next()).expect("a log record");
+    assert!(is_snapshot(&first), "{first:?}");
+    assert_eq!(first.attributes["servicemap.snapshot.parts"], "1");
+    let map: Value = serde_json::from_str(&first.body).expect("the JSON map");
+    let connections = map["connections"].as_array().expect("connections");
+    assert!(connections.iter().filter_map(Edge::from_map).any(|edge| edge == seen.edge), "{map:#}");
 }
 
 #[test]
