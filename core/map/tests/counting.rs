@@ -203,6 +203,31 @@ fn services_beyond_the_bound_are_turned_away_and_told() {
 }
 
 #[test]
+fn a_client_without_room_for_its_server_is_not_in_the_map_and_is_counted_once() {
+    let mut lab = Lab::with(|settings| settings.max_services = 3);
+    lab.tell(client("a", "192.0.2.1", 443).opened(1));
+    lab.until(1.0);
+    lab.tell(client("b", "192.0.2.2", 443).opened(1));
+    lab.settle();
+    lab.tell(client("b", "192.0.2.2", 443).opened(1));
+    lab.settle();
+    assert_eq!(lab.services(), ["process:box/a", "external:/192.0.2.1"]);
+    assert_eq!(lab.map.statistics().gaps.get(&GapReason::MapBound), Some(&1));
+}
+
+#[test]
+fn a_late_call_lets_an_edge_expire_before_it_returns() {
+    let mut lab = with_listener();
+    lab.tell(client("curl", "127.0.0.1", 80).short(7));
+    lab.settle();
+    lab.now = at(60.0);
+    lab.tell(client("curl", "127.0.0.1", 80).short(1));
+    lab.settle();
+    assert_eq!(lab.edge(EDGE).totals.opened, 1);
+    assert_eq!(lab.edge(EDGE).first_seen, at(60.0));
+}
+
+#[test]
 fn a_snapshot_is_sorted_and_sums_up() {
     let mut lab = with_listener();
     lab.tell(client("b", "192.0.2.1", 443).opened(1));

@@ -2,7 +2,7 @@
 
 mod lab;
 
-use lab::{HOST, Lab, client, ip, listener, server};
+use lab::{HOST, Lab, at, client, ip, listener, server};
 use servicemap_map::model::{FactBody, Side};
 
 #[test]
@@ -213,6 +213,95 @@ fn another_program_at_the_port_gets_only_what_comes_after_it() {
     lab.settle();
     assert_eq!(lab.edge("box/curl->box/old:80/tcp").totals.opened, 3);
     assert_eq!(lab.edge("box/curl->box/new:80/tcp").totals.opened, 2);
+}
+
+#[test]
+fn while_old_connections_are_open_new_ones_count_with_them() {
+    let mut lab = Lab::new();
+    lab.tell(listener("old", "0.0.0.0", 80));
+    lab.tell(client("curl", "127.0.0.1", 80).opened(1));
+    lab.until(5.0);
+    lab.tell(listener("old", "0.0.0.0", 80).opened(0).closed(1));
+    lab.tell(listener("new", "0.0.0.0", 80));
+    lab.tell(client("curl", "127.0.0.1", 80).opened(1));
+    lab.settle();
+    assert_eq!(lab.edges(), ["box/curl->box/old:80/tcp"]);
+    assert_eq!(lab.edge("box/curl->box/old:80/tcp").totals.active, 2);
+}
+
+#[test]
+fn a_client_whose_address_is_no_longer_local_is_counted_at_the_server_from_then_on() {
+    let mut lab = Lab::new();
+    lab.address(2, "10.7.0.1");
+    lab.tell(server("web", "10.7.0.1", 80).short(2));
+    lab.settle();
+    assert!(lab.edges().is_empty());
+    lab.state(FactBody::Address { netns: 2, address: ip("10.7.0.1"), present: false });
+    lab.tell(server("web", "10.7.0.1", 80).short(1));
+    lab.settle();
+    assert_eq!(lab.edge("/10.7.0.1->box/web:80/tcp").totals.opened, 1);
+}
+
+#[test]
+fn an_address_that_was_the_machines_leads_outside_from_then_on() {
+    let mut lab = Lab::new();
+    lab.address(HOST, "10.0.0.9");
+    lab.tell(client("curl", "10.0.0.9", 80).refused(1));
+    lab.settle();
+    lab.state(FactBody::Address { netns: HOST, address: ip("10.0.0.9"), present: false });
+    lab.tell(client("curl", "10.0.0.9", 80).timed_out(2));
+    lab.settle();
+    assert_eq!(lab.edge("box/curl->/box:80/tcp").totals.failed.total(), 1);
+    assert_eq!(lab.edge("box/curl->/10.0.0.9:80/tcp").totals.failed.total(), 2);
+}
+
+#[test]
+fn binding_to_an_address_shows_that_the_namespace_has_it() {
+    let mut lab = Lab::new();
+    lab.tell(listener("web", "10.7.0.2", 80).in_namespace(3));
+    lab.tell(client("curl", "10.7.0.2", 80).in_namespace(2).opened(1));
+    lab.settle();
+    assert_eq!(lab.edges(), ["box/curl@2->box/web@3:80/tcp"]);
+}
+
+#[test]
+fn what_ended_flows_counted_moves_along_as_often_as_the_name_changes() {
+    let mut lab = Lab::new();
+    lab.tell(listener("web", "0.0.0.0", 80).in_cgroup(7));
+    lab.tell(client("curl", "127.0.0.1", 80).short(5));
+    lab.tell(client("curl", "127.0.0.2", 80).opened(1));
+    lab.until(100.0);
+    for unit in ["x.service", "y.service"] {
+        lab.cgroup(7, &format!("/system.slice/{unit}"));
+        lab.settle();
+        assert_eq!(lab.edge(&format!("box/curl->box/{unit}:80/tcp")).totals.opened, 6);
+    }
+}
+
+#[test]
+fn of_addresses_in_one_batch_the_oldest_keep_their_names() {
+    let mut lab = Lab::with(|settings| settings.max_externals = 1);
+    lab.now = at(2.0);
+    lab.tell(client("curl", "192.0.2.1", 443).opened(1));
+    lab.now = at(1.0);
+    lab.tell(client("curl", "192.0.2.2", 443).opened(1));
+    lab.now = at(2.0);
+    lab.settle();
+    assert_eq!(lab.edges(), ["box/curl->/192.0.2.2:443/tcp", "box/curl->/~other:443/tcp"]);
+}
+
+#[test]
+fn who_counts_among_others_stays_there_when_room_is_made() {
+    let mut lab = Lab::with(|settings| settings.max_externals = 1);
+    lab.tell(client("curl", "192.0.2.1", 443).short(1));
+    lab.tell(client("curl", "192.0.2.2", 443).opened(1));
+    lab.until(310.0);
+    assert_eq!(lab.services(), ["process:box/curl", "external:/~other"]);
+    lab.tell(client("curl", "192.0.2.2", 443).closed(1));
+    lab.settle();
+    lab.tell(client("curl", "192.0.2.2", 443).short(1));
+    lab.settle();
+    assert_eq!(lab.edges(), ["box/curl->/~other:443/tcp"]);
 }
 
 #[test]

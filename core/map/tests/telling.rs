@@ -171,6 +171,109 @@ fn services_that_go_and_return_in_one_window_take_their_connection_along() {
 }
 
 #[test]
+fn edges_that_slept_when_their_services_returned_are_told_when_these_go() {
+    let mut lab = Lab::with(|settings| {
+        settings.connection_timeout = Duration::from_secs(3);
+        settings.service_timeout = Duration::from_secs(6);
+        settings.min_emit_interval = Duration::from_secs(2);
+    });
+    lab.tell(client("curl", "192.0.2.1", 443).short(1));
+    lab.tell(client("curl", "192.0.2.1", 444).short(1));
+    lab.until(6.0);
+    lab.tell(client("curl", "192.0.2.1", 443).short(1));
+    lab.until(30.0);
+    let expired: Vec<_> =
+        lab.news().into_iter().filter(|line| line.starts_with("connection.expired")).collect();
+    let edge = "connection.expired box/curl->/192.0.2.1";
+    assert_eq!(expired, [format!("{edge}:443/tcp"), format!("{edge}:444/tcp")]);
+}
+
+#[test]
+fn a_service_that_returns_unheard_has_the_health_that_was_told() {
+    let mut lab = Lab::with(|settings| {
+        settings.min_emit_interval = Duration::from_secs(400);
+        settings.service_timeout = Duration::from_secs(40);
+    });
+    lab.tell(listener("web", "0.0.0.0", 80));
+    lab.tell(client("curl", "127.0.0.1", 80).short(1));
+    lab.until(40.0);
+    assert!(lab.news().contains(&"health.changed process:box/web".to_owned()));
+    lab.tell(listener("web", "0.0.0.0", 80).opened(0).closed(1));
+    lab.until(85.0);
+    assert!(lab.services().is_empty());
+    lab.tell(listener("web", "0.0.0.0", 80));
+    lab.until(399.0);
+    lab.events();
+    lab.until(400.0);
+    let changed = lab.events().into_iter().find_map(|event| match &event.data {
+        EventData::Health(change) => Some((change.from, change.to)),
+        _ => None,
+    });
+    assert_eq!(changed, Some((HealthStatus::Healthy, HealthStatus::Unknown)));
+}
+
+#[test]
+fn a_dependency_that_was_named_wrongly_goes_although_its_services_stay() {
+    let mut lab = Lab::new();
+    lab.tell(client("curl", "127.0.0.1", 80).opened(1));
+    lab.tell(client("curl", "127.0.0.1", 90).refused(1));
+    lab.until(3.0);
+    assert!(lab.news().contains(&"dependency.detected box/curl->/box".to_owned()));
+    lab.tell(listener("web", "0.0.0.0", 80));
+    lab.until(6.0);
+    let news = lab.news();
+    assert!(news.contains(&"dependency.removed box/curl->/box".to_owned()), "{news:?}");
+    assert!(news.contains(&"dependency.detected box/curl->box/web".to_owned()), "{news:?}");
+}
+
+#[test]
+fn an_edge_that_loses_its_established_flow_before_it_is_told_is_not_told() {
+    let mut lab = Lab::new();
+    lab.tell(client("curl", "127.0.0.1", 80).opened(1));
+    lab.tell(client("curl", "127.0.0.2", 80).refused(1));
+    lab.settle();
+    lab.tell(listener("web", "127.0.0.1", 80));
+    lab.until(3.0);
+    let news = lab.news();
+    assert!(news.contains(&format!("connection.established {EDGE}")), "{news:?}");
+    assert!(!news.contains(&"connection.established box/curl->/box:80/tcp".to_owned()), "{news:?}");
+}
+
+#[test]
+fn one_edge_is_enough_to_keep_a_dependency() {
+    let mut lab = Lab::with(|settings| settings.dependency_retention = Duration::from_secs(1));
+    lab.tell(client("curl", "192.0.2.1", 80).short(1));
+    lab.tell(client("curl", "192.0.2.1", 81).opened(1));
+    lab.until(100.0);
+    assert!(lab.news().iter().all(|line| !line.starts_with("dependency.removed")));
+}
+
+#[test]
+fn failures_of_long_ago_say_nothing_about_a_service_that_is_renamed() {
+    let mut lab = Lab::new();
+    lab.tell(listener("web", "0.0.0.0", 80).in_cgroup(7));
+    lab.tell(client("curl", "127.0.0.1", 80).opened(1).refused(50));
+    lab.until(200.0);
+    lab.tell(client("curl", "127.0.0.1", 80).bytes(1, 1));
+    lab.settle();
+    lab.cgroup(7, "/system.slice/web.service");
+    lab.until(210.0);
+    assert_ne!(lab.service("process:box/web.service").health.status, HealthStatus::Unhealthy);
+}
+
+#[test]
+fn a_window_that_closed_before_a_late_call_is_not_extended_by_it() {
+    let mut lab = with_listener();
+    lab.tell(client("curl", "127.0.0.1", 80).opened(1));
+    lab.settle();
+    lab.now = at(13.0);
+    lab.tell(client("wget", "127.0.0.1", 80).opened(1));
+    lab.settle();
+    lab.until(20.0);
+    assert_eq!(lab.news().iter().filter(|line| line.starts_with("topology")).count(), 2);
+}
+
+#[test]
 fn when_a_service_goes_its_connection_and_dependency_are_told_to_have_gone() {
     let mut lab = with_listener();
     lab.tell(client("curl", "127.0.0.1", 80).short(1));

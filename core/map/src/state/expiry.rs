@@ -48,14 +48,19 @@ impl State {
     fn expire_flow(&mut self, id: Id<Flow>, now: Timestamp) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         flow.queued = false;
-        // One with a fresh delta, or with an open socket, is looked at again once that is settled, or closed.
-        if flow.fresh.is_some() || flow.sums.counts.active() > 0 {
+        // One with an open socket is looked at again once that is closed.
+        if flow.sums.counts.active() > 0 {
             return;
         }
         let due = flow.sums.last + self.settings.connection_timeout;
         if due > now {
             flow.queued = true;
             self.flow_deadlines.set(due, id);
+            return;
+        }
+        if flow.fresh.is_some() {
+            // It ended, and has begun anew since.
+            self.leave_history(id);
             return;
         }
         let place = flow.place;

@@ -130,7 +130,7 @@ impl State {
     }
 
     /// Leaves what a flow counted where it was counted; the flow begins at zero.
-    fn leave_history(&mut self, id: Id<Flow>) {
+    pub(super) fn leave_history(&mut self, id: Id<Flow>) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         let sums = std::mem::take(&mut flow.sums);
         let place = flow.place;

@@ -181,9 +181,9 @@ impl State {
     }
 }
 
-/// Whether a flow's delta counts where the flow does, without another look. An idle client's next connection may find
-/// another listener.
+/// Whether a flow's delta counts where the flow does, without another look. The next connection of an idle one may find
+/// another listener, or come from an address that is another's now.
 fn is_known(flow: &Flow) -> bool {
-    let idle_client = flow.key.direction == Direction::Outbound && flow.sums.counts.active() == 0;
-    flow.place != Place::Nowhere && !idle_client
+    let idle = flow.key.direction != Direction::Listen && flow.sums.counts.active() == 0;
+    flow.place != Place::Nowhere && !idle
 }
