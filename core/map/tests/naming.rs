@@ -292,7 +292,8 @@ fn of_addresses_in_one_batch_the_oldest_keep_their_names() {
 
 #[test]
 fn who_counts_among_others_stays_there_when_room_is_made() {
-    let mut lab = Lab::with(|settings| settings.max_externals = 1);
+    let mut lab = Lab::with(|settings| settings.max_externals = 2);
+    lab.tell(client("curl", "192.0.2.0", 443).short(1));
     lab.tell(client("curl", "192.0.2.1", 443).short(1));
     lab.tell(client("curl", "192.0.2.2", 443).opened(1));
     lab.until(310.0);

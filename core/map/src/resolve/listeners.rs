@@ -74,7 +74,7 @@ impl Listeners {
     /// closely, then the one that was there first.
     pub(crate) fn find(&self, netns: u32, address: IpAddr, port: u16) -> Option<&Listener> {
         self.at(netns, port)
-            .filter_map(|listener| Some((distance(listener.bound, address)?, listener)))
+            .filter_map(|listener| Some((listener.distance(address)?, listener)))
             .min_by_key(|(distance, found)| {
                 (found.standing, *distance, found.since, found.cgroup, &*found.program)
             })
@@ -101,18 +101,19 @@ impl Listener {
             && self.bound == bound(key)
             && self.program == key.program
     }
-}
 
-/// How closely a socket that is bound to one address takes connections to another; `None` when it does not. Whether one on
-/// all IPv6 addresses takes IPv4 too (IPV6_V6ONLY) is not known: it nearly always does.
-fn distance(bound: IpAddr, address: IpAddr) -> Option<u8> {
-    match (bound, address) {
-        _ if bound == address => Some(0),
-        // An accepting flow on some loopback address is kept under the first one.
-        (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V4(v4)) if v4.is_loopback() => Some(1),
-        (IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V4(_)) => Some(2),
-        (IpAddr::V6(Ipv6Addr::UNSPECIFIED), _) => Some(3),
-        _ => None,
+    /// How closely it is bound to an address to which it takes connections; `None` when it takes none. Whether one on all
+    /// IPv6 addresses takes IPv4 too (IPV6_V6ONLY) is not known: it nearly always does.
+    fn distance(&self, address: IpAddr) -> Option<u8> {
+        // An accepting flow on any loopback address is kept under the first one.
+        let any_loopback = self.direction == Direction::Inbound;
+        match (self.bound, address) {
+            (bound, address) if bound == address => Some(0),
+            (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V4(v4)) if any_loopback && v4.is_loopback() => Some(1),
+            (IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V4(_)) => Some(2),
+            (IpAddr::V6(Ipv6Addr::UNSPECIFIED), _) => Some(3),
+            _ => None,
+        }
     }
 }
 
@@ -202,6 +203,19 @@ mod tests {
         assert!(listeners.set(&accepted, at(1), Standing::Accepted));
         assert_eq!(found(&listeners, "10.0.0.1").unwrap(), "server");
         listeners.remove(&accepted);
+        assert_eq!(found(&listeners, "10.0.0.1"), None);
+    }
+
+    #[test]
+    fn a_listener_on_one_loopback_address_is_not_on_another_but_an_accepting_one_may_be() {
+        let mut listeners = Listeners::default();
+        listeners.set(&listen("127.0.0.1", "listens"), at(1), Standing::Listening);
+        assert_eq!(found(&listeners, "127.0.0.1").unwrap(), "listens");
+        assert_eq!(found(&listeners, "127.0.0.2"), None);
+        let accepted = key(Direction::Inbound, "127.0.0.9", "accepts");
+        let accepted = FlowKey { local_class: AddressClass::Loopback, ..accepted };
+        listeners.set(&accepted, at(2), Standing::Accepted);
+        assert_eq!(found(&listeners, "127.0.0.2").unwrap(), "accepts");
         assert_eq!(found(&listeners, "10.0.0.1"), None);
     }
 

@@ -88,7 +88,7 @@ impl State {
         self.changes.push(Change::EdgeRemoved { connection: edge.view(), told: edge.told, at });
         let (source, destination, _) = edge.key;
         if edge.depends {
-            self.end_edge_of_dependency((source, destination), &edge, at, renamed);
+            self.end_edge_of_dependency((source, destination), at, renamed);
         }
         for end in [source, destination] {
             if let Some(entry) = self.services.get_mut(end) {
@@ -102,10 +102,9 @@ impl State {
         }
     }
 
-    fn end_edge_of_dependency(&mut self, key: DependencyKey, edge: &Edge, at: Timestamp, renamed: bool) {
+    fn end_edge_of_dependency(&mut self, key: DependencyKey, at: Timestamp, renamed: bool) {
         let Some(needed) = self.dependencies.get_mut(key) else { return };
         needed.edges = needed.edges.saturating_sub(1);
-        needed.last_seen = needed.last_seen.max(edge.sums.last);
         if needed.edges > 0 {
             return;
         }
