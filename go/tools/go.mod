@@ -1,15 +1,11 @@
-// The tools that the Go side is checked and generated with, pinned: `go tool -modfile=../tools/go.mod NAME`.
+// Pins the generator of the receiver's generated files; go/receiver/servicemapreceiver/generate.sh runs it.
 module github.com/servicemap/servicemap/go/tools
 
 go 1.26.0
 
-tool (
-	go.opentelemetry.io/collector/cmd/mdatagen
-	honnef.co/go/tools/cmd/staticcheck
-)
+tool go.opentelemetry.io/collector/cmd/mdatagen
 
 require (
-	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/go-viper/mapstructure/v2 v2.5.0 // indirect
 	github.com/gobwas/glob v0.2.3 // indirect
@@ -41,10 +37,8 @@ require (
 	go.uber.org/multierr v1.11.0 // indirect
 	go.uber.org/zap v1.28.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
-	golang.org/x/exp/typeparams v0.0.0-20231108232855-2478ac86f678 // indirect
 	golang.org/x/mod v0.39.0 // indirect
 	golang.org/x/sync v0.22.0 // indirect
 	golang.org/x/text v0.40.0 // indirect
 	golang.org/x/tools v0.48.0 // indirect
-	honnef.co/go/tools v0.7.0 // indirect
 )

@@ -1,3 +1,5 @@
+//go:build cgo && linux && (amd64 || arm64)
+
 package native
 
 // maxInterned bounds the texts that are kept to be used again: the names and keys of the largest map that is usual on
