@@ -5,6 +5,9 @@
 #error "the native library is not built yet: run go/build-native.sh in the Servicemap repository, or set CGO_ENABLED=0"
 #endif
 #include "lib_stamp.h"
+
+// Go links again only when a package's compiled code changed, and a macro alone changes none. This puts the checksum there.
+__attribute__((used)) static const char servicemap_library_checksum[] = SERVICEMAP_LIB_SHA256;
 #include "servicemap.h"
 #include "servicemap_events.h"
 
