@@ -24,6 +24,12 @@ const MPTCP_SOCKETS: u32 = 2_048;
 const STATE: &str = "inet_sock_set_state";
 
 pub(super) fn start(settings: &CaptureSettings) -> Result<Capture, CaptureError> {
+    let started = load_best(settings);
+    sys::give_memory_back();
+    started
+}
+
+fn load_best(settings: &CaptureSettings) -> Result<Capture, CaptureError> {
     let release = release();
     let version = version(&release);
     if version.is_some_and(|version| version < FLOOR) {

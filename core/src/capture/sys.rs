@@ -158,6 +158,16 @@ fn clock(id: libc::clockid_t) -> u64 {
     seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
 }
 
+/// Gives freed memory back to the system: reading the kernel's type information takes tens of MiB for a moment, which
+/// glibc would keep for ever.
+pub(super) fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes no pointer and leaves every allocation as it is; any thread may call it at any time.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// What to add to the kernel's monotonic clock to get wall time (wrapping).
 pub(super) fn wall_offset() -> u64 {
     clock(libc::CLOCK_REALTIME).wrapping_sub(clock(libc::CLOCK_MONOTONIC))
