@@ -72,7 +72,7 @@ fn benchmark(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("otlp");
     group.throughput(Throughput::Elements(EVENTS.into()));
     group.bench_function("connection_records", |bencher| {
-        bencher.iter(|| encode_logs(&events, None, &observer))
+        bencher.iter(|| encode_logs(&events, None, &observer));
     });
     group.finish();
 }
