@@ -1,10 +1,10 @@
 //! Counting under a key: find the entry of the map that is written to, or make it, announce it, or fold it.
-use core::ptr;
+use core::{arch::asm, ptr};
 
 use aya_ebpf::{
+    Global,
     bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
     helpers::generated::{bpf_ktime_get_ns, bpf_map_lookup_elem, bpf_map_update_elem, bpf_ringbuf_output},
-    Global,
 };
 use servicemap_ebpf_layout::*;
 
@@ -43,8 +43,17 @@ pub(crate) unsafe fn entry<A: Access>(sk: Kernel, state: *mut SocketState, fold:
     // SAFETY: `state` is a map value or on the stack, alive while the program runs; the verifier checks the rest.
     unsafe {
         let active = control(CONTROL_ACTIVE);
-        let map = map_of(active);
-        let mut value = bpf_map_lookup_elem(map, (&raw const (*state).key).cast()) as *mut FlowValue;
+        let key = (&raw const (*state).key).cast();
+        // One call for each map, kept apart: the kernel then replaces it by the hash map's own lookup, where a call that
+        // may be for either map goes through a pointer (a retpoline, on many machines).
+        let mut value: *mut FlowValue;
+        if active == 0 {
+            value = bpf_map_lookup_elem((&raw const FLOWS_A) as *mut _, key).cast();
+            asm!("{0} = {0} # first map", inout(reg) value, options(nomem, nostack));
+        } else {
+            value = bpf_map_lookup_elem((&raw const FLOWS_B) as *mut _, key).cast();
+            asm!("{0} = {0} # second map", inout(reg) value, options(nomem, nostack));
+        }
         if value.is_null() {
             value = new_entry::<A>(sk, state, fold, active);
             if value.is_null() {
@@ -63,7 +72,12 @@ pub(crate) unsafe fn entry<A: Access>(sk: Kernel, state: *mut SocketState, fold:
 
 /// A function of its own in the kernel too: the long way, taken once a flow and drain.
 #[inline(never)]
-unsafe fn new_entry<A: Access>(sk: Kernel, state: *mut SocketState, fold: Fold, active: u64) -> *mut FlowValue {
+unsafe fn new_entry<A: Access>(
+    sk: Kernel,
+    state: *mut SocketState,
+    fold: Fold,
+    active: u64,
+) -> *mut FlowValue {
     // SAFETY: as `entry`.
     unsafe {
         let map = map_of(active);
@@ -80,7 +94,8 @@ unsafe fn new_entry<A: Access>(sk: Kernel, state: *mut SocketState, fold: Fold, 
                 return folded;
             }
         }
-        let made = bpf_map_update_elem(map, (&raw const key).cast(), (&raw const EMPTY_FLOW).cast(), NOEXIST) as i64;
+        let made =
+            bpf_map_update_elem(map, (&raw const key).cast(), (&raw const EMPTY_FLOW).cast(), NOEXIST) as i64;
         if made != 0 && made != EEXIST {
             return ptr::null_mut();
         }

@@ -4,10 +4,13 @@
 //! flips the two, waits until nobody can write to the old one, and takes everything out of it. See `docs` and the
 //! layout crate for what is counted. Every program exists for typed access with socket storage, and for raw tracepoints.
 #![no_std]
-#![feature(core_intrinsics)]
-#![allow(internal_features, reason = "see atomic.rs")]
+#![feature(asm_experimental_arch, core_intrinsics)]
+#![allow(internal_features, reason = "see atomic.rs and flow.rs")]
 #![no_main]
-#![allow(unsafe_op_in_unsafe_fn, reason = "the verifier proves what the blocks claim; most functions are one block")]
+#![allow(
+    unsafe_op_in_unsafe_fn,
+    reason = "the verifier proves what the blocks claim; most functions are one block"
+)]
 #![allow(clippy::missing_safety_doc, reason = "nothing here is called from outside")]
 
 mod access;

@@ -4,7 +4,9 @@ use aya_ebpf::{
     macros::{btf_map, map},
     maps::{Array, HashMap, PerCpuArray, RingBuf},
 };
-use servicemap_ebpf_layout::{CONTROL_SLOTS, COUNTER_SLOTS, FlowKey, FlowValue, Listener, ListenerKey, SocketState};
+use servicemap_ebpf_layout::{
+    CONTROL_SLOTS, COUNTER_SLOTS, FlowKey, FlowValue, Listener, ListenerKey, SocketState,
+};
 
 /// One of the two flow maps; `CONTROL_ACTIVE` says which one is written to.
 #[map]

@@ -260,7 +260,8 @@ unsafe fn closed_unseen<A: Access, S: Store>(sk: Kernel, old: i32, netns: u32) {
         if ready && old != SYN_SENT && !describe_in::<A>(sk, netns, &mut state) {
             // In the accept queue a socket has no descriptor yet, and its listener went before it. One that its process
             // closed has none either, but is in another state.
-            let queued = (old == ESTABLISHED || old == CLOSE_WAIT) && A::read::<u64>(sk, SOCK_SOCKET.load()) == 0;
+            let queued =
+                (old == ESTABLISHED || old == CLOSE_WAIT) && A::read::<u64>(sk, SOCK_SOCKET.load()) == 0;
             if !queued {
                 describe_out::<A>(sk, netns, &mut state);
             }
@@ -309,7 +310,12 @@ unsafe fn count_unseen<A: Access>(sk: Kernel, kept: *mut SocketState) {
 
 /// Fills in what a listening socket says of itself.
 #[inline(always)]
-pub(crate) unsafe fn describe_listener<A: Access, T: Access>(sk: Kernel, netns: u32, task: Kernel, state: &mut SocketState) {
+pub(crate) unsafe fn describe_listener<A: Access, T: Access>(
+    sk: Kernel,
+    netns: u32,
+    task: Kernel,
+    state: &mut SocketState,
+) {
     // SAFETY: a socket and a task.
     unsafe {
         let local = socket::local::<A>(sk);

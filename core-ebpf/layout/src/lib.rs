@@ -154,7 +154,15 @@ impl FlowValue {
         last_ns: 0,
         connect_us: 0,
         connect_buckets: [0; CONNECT_BUCKETS],
-        example: Example { cookie: 0, local: [0; 2], tgid: 0, uid: 0, local_port: 0, remote_port: 0, unused: 0 },
+        example: Example {
+            cookie: 0,
+            local: [0; 2],
+            tgid: 0,
+            uid: 0,
+            local_port: 0,
+            remote_port: 0,
+            unused: 0,
+        },
     };
 }
 

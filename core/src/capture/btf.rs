@@ -50,7 +50,8 @@ pub(super) struct Btf<'data> {
 #[derive(Clone, Copy)]
 struct Type {
     info: u32,
-    size_or_type: u32,
+    /// Size in bytes or another type's id, as the kind says.
+    detail: u32,
     name: u32,
     /// Where what follows the common part begins.
     rest: usize,
@@ -67,10 +68,10 @@ impl Type {
     fn rest_size(self) -> Option<usize> {
         let n = self.count();
         Some(match self.kind() {
-            1 | 14 | 17 => 4,                           // INT, VAR, DECL_TAG
-            3 => 12,                                    // ARRAY
-            4 | 5 | 15 | 19 => n * 12,                  // STRUCT, UNION, DATASEC, ENUM64
-            6 | 13 => n * 8,                            // ENUM, FUNC_PROTO
+            1 | 14 | 17 => 4,          // INT, VAR, DECL_TAG
+            3 => 12,                   // ARRAY
+            4 | 5 | 15 | 19 => n * 12, // STRUCT, UNION, DATASEC, ENUM64
+            6 | 13 => n * 8,           // ENUM, FUNC_PROTO
             2 | 7..=12 | 16 | 18 => 0, // PTR, FWD, TYPEDEF, VOLATILE, CONST, RESTRICT, FUNC, FLOAT, TYPE_TAG
             _ => return None,
         })
@@ -89,7 +90,9 @@ impl<'data> Btf<'data> {
             return Err(BtfError::Malformed("the magic number is another one"));
         }
         let header = |index: usize| {
-            word(data, index).and_then(|n| usize::try_from(n).ok()).ok_or(BtfError::Malformed("the header is cut off"))
+            word(data, index)
+                .and_then(|n| usize::try_from(n).ok())
+                .ok_or(BtfError::Malformed("the header is cut off"))
         };
         let length = header(4)?;
         if length < HEADER {
@@ -100,9 +103,11 @@ impl<'data> Btf<'data> {
             data.get(begin..begin.checked_add(size)?)
         };
         let types = section(header(8)?, header(12)?).ok_or(BtfError::Malformed("the types are cut off"))?;
-        let strings = section(header(16)?, header(20)?).ok_or(BtfError::Malformed("the names are cut off"))?;
+        let strings =
+            section(header(16)?, header(20)?).ok_or(BtfError::Malformed("the names are cut off"))?;
 
-        let mut btf = Self { types, strings, starts: Vec::with_capacity(types.len() / 24), names: HashMap::new() };
+        let mut btf =
+            Self { types, strings, starts: Vec::with_capacity(types.len() / 24), names: HashMap::new() };
         btf.starts.push(0);
         let mut at = 0;
         while at < types.len() {
@@ -137,7 +142,7 @@ impl<'data> Btf<'data> {
         Some(Type {
             name: word(self.types, at)?,
             info: word(self.types, at.checked_add(4)?)?,
-            size_or_type: word(self.types, at.checked_add(8)?)?,
+            detail: word(self.types, at.checked_add(8)?)?,
             rest: at.checked_add(12)?,
         })
     }
@@ -165,9 +170,8 @@ impl<'data> Btf<'data> {
             .ok_or_else(|| BtfError::NoStruct(structure.to_owned()))?;
         let mut bits = 0_u32;
         for member in path.split('.') {
-            let (inner, at) = self.member(id, member.as_bytes(), DEEPEST).ok_or_else(|| BtfError::NoMember {
-                structure: structure.to_owned(),
-                member: path.to_owned(),
+            let (inner, at) = self.member(id, member.as_bytes(), DEEPEST).ok_or_else(|| {
+                BtfError::NoMember { structure: structure.to_owned(), member: path.to_owned() }
             })?;
             id = inner;
             bits = bits.checked_add(at).ok_or(BtfError::Malformed("an offset is too large"))?;
@@ -180,7 +184,7 @@ impl<'data> Btf<'data> {
         let depth = depth.checked_sub(1)?;
         let found = self.by_id(id)?;
         match found.kind() {
-            8..=11 | 18 => self.member(found.size_or_type, wanted, depth),
+            8..=11 | 18 => self.member(found.detail, wanted, depth),
             4 | 5 => (0..found.count()).find_map(|index| {
                 let at = found.rest.checked_add(index.checked_mul(12)?)?;
                 let name = self.name(word(self.types, at)?)?;
@@ -207,6 +211,7 @@ pub(super) mod tests {
     use super::*;
 
     /// `struct outer { int a; struct { int b; }; struct inner c; }` with `struct inner { int x; int y; }`.
+    #[expect(clippy::many_single_char_names, reason = "names as in the C above")]
     pub(crate) fn sample() -> Vec<u8> {
         let mut strings = vec![0_u8];
         let mut name = |text: &str| {
@@ -216,15 +221,23 @@ pub(super) mod tests {
             at
         };
         let (int, outer, inner, a, b, c, x, y, call) = (
-            name("int"), name("outer"), name("inner"), name("a"), name("b"), name("c"), name("x"), name("y"), name("call"),
+            name("int"),
+            name("outer"),
+            name("inner"),
+            name("a"),
+            name("b"),
+            name("c"),
+            name("x"),
+            name("y"),
+            name("call"),
         );
         let structure = |count: u32| 4 << 24 | count;
         let words: Vec<u32> = [
-            vec![int, 1 << 24, 4, 32],                                          // 1
-            vec![inner, structure(2), 8, x, 1, 0, y, 1, 32],                    // 2
-            vec![0, structure(1), 4, b, 1, 0],                                  // 3
-            vec![outer, structure(3), 16, a, 1, 0, 0, 3, 32, c, 2, 64],         // 4
-            vec![call, 12 << 24, 0],                                            // 5
+            vec![int, 1 << 24, 4, 32],                                  // 1
+            vec![inner, structure(2), 8, x, 1, 0, y, 1, 32],            // 2
+            vec![0, structure(1), 4, b, 1, 0],                          // 3
+            vec![outer, structure(3), 16, a, 1, 0, 0, 3, 32, c, 2, 64], // 4
+            vec![call, 12 << 24, 0],                                    // 5
         ]
         .concat();
         let types: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();

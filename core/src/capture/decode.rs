@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-use servicemap_map::model::{AddressClass, Direction, Failures, FlowDelta, FlowKey, SocketExample, Timestamp};
+use servicemap_map::model::{
+    AddressClass, Direction, Failures, FlowDelta, FlowKey, SocketExample, Timestamp,
+};
 
 use super::layout;
 
@@ -164,7 +166,13 @@ pub(super) fn flow(
         preexisting: value.preexisting.into(),
         closed: value.closed.into(),
         // A connection that was cut off counts as reset, also in mid-life.
-        failed: Failures { refused, timeout, unreachable, reset: reset.saturating_add(value.cut.into()), other },
+        failed: Failures {
+            refused,
+            timeout,
+            unreachable,
+            reset: reset.saturating_add(value.cut.into()),
+            other,
+        },
         abandoned: value.abandoned.into(),
         bytes_sent: value.bytes_sent,
         bytes_received: value.bytes_received,

@@ -77,8 +77,12 @@ impl Capture {
                 buffer.keys.resize(buffer.entries * KEY, 0);
                 buffer.values.resize(buffer.entries * VALUE, 0);
                 let Some(map) = self.flows.get(which) else { return Ok(()) };
-                let taken =
-                    sys::take_batch(map.fd().as_fd(), place, (&mut buffer.keys, KEY), (&mut buffer.values, VALUE));
+                let taken = sys::take_batch(
+                    map.fd().as_fd(),
+                    place,
+                    (&mut buffer.keys, KEY),
+                    (&mut buffer.values, VALUE),
+                );
                 let batch = match taken {
                     Ok(batch) => batch,
                     Err(error) if error.raw_os_error() == Some(libc::ENOSPC) => {

@@ -29,7 +29,9 @@ pub enum CaptureError {
         reason: String,
     },
     /// The kernel's description lacks a member.
-    #[error("the kernel's type information lacks {what}: this kernel is not supported; please report its version ({release})")]
+    #[error(
+        "the kernel's type information lacks {what}: this kernel is not supported; please report its version ({release})"
+    )]
     Unsupported {
         /// What is lacking.
         what: String,

@@ -39,16 +39,18 @@ fn load_best(settings: &CaptureSettings) -> Result<Capture, CaptureError> {
     let data = read_btf()?;
     let offsets = offsets::resolve(&data)
         .map_err(|what| CaptureError::Unsupported { what: what.to_string(), release: release.clone() })?;
-    let btf = Btf::parse(&data, aya::Endianness::default())
-        .map_err(|error| CaptureError::NoBtf { path: super::requirements::BTF_PATH.to_owned(), reason: one_line(&error) })?;
+    let btf = Btf::parse(&data, aya::Endianness::default()).map_err(|error| CaptureError::NoBtf {
+        path: super::requirements::BTF_PATH.to_owned(),
+        reason: one_line(&error),
+    })?;
     drop(data);
 
-    let plain_atomics = cfg!(target_arch = "aarch64") && version.is_some_and(|version| version < ARM64_ATOMICS);
+    let plain_atomics =
+        cfg!(target_arch = "aarch64") && version.is_some_and(|version| version < ARM64_ATOMICS);
     let hooks: &[Hook] = match settings.hook {
         HookChoice::TpBtf => &[Hook::TpBtf],
-        HookChoice::RawTp => &[Hook::RawTp],
         HookChoice::Auto if offsets.typed_state => &[Hook::TpBtf, Hook::RawTp],
-        HookChoice::Auto => &[Hook::RawTp],
+        HookChoice::Auto | HookChoice::RawTp => &[Hook::RawTp],
     };
     let mut refused = None;
     for hook in hooks {
@@ -82,7 +84,9 @@ fn attach(
     if offsets.cgroup_mkdir {
         match attach_cgroups(&mut ebpf, btf) {
             Ok(()) => cgroups = Some(take::<RingBuf<MapData>>(&mut ebpf, "CGROUPS")?),
-            Err(error) => tracing::warn!(%error, "containers that live less than a second may stay without a name"),
+            Err(error) => {
+                tracing::warn!(%error, "containers that live less than a second may stay without a name");
+            }
         }
     }
     Ok(Capture {
@@ -103,7 +107,12 @@ fn attach(
     })
 }
 
-fn load(settings: &CaptureSettings, hook: Hook, offsets: &Offsets, plain_atomics: bool) -> Result<Ebpf, CaptureError> {
+fn load(
+    settings: &CaptureSettings,
+    hook: Hook,
+    offsets: &Offsets,
+    plain_atomics: bool,
+) -> Result<Ebpf, CaptureError> {
     let mut loader = EbpfLoader::new();
     for (global, value) in &offsets.globals {
         loader.override_global(global, value, true);
@@ -117,7 +126,10 @@ fn load(settings: &CaptureSettings, hook: Hook, offsets: &Offsets, plain_atomics
     loader.map_max_entries("FLOWS_A", settings.flow_entries.max(1));
     loader.map_max_entries("FLOWS_B", settings.flow_entries.max(1));
     loader.map_max_entries("LISTENERS", settings.listener_entries.max(1));
-    loader.map_max_entries("SOCKETS", if hook == Hook::RawTp { settings.raw_socket_entries.max(1) } else { MPTCP_SOCKETS });
+    loader.map_max_entries(
+        "SOCKETS",
+        if hook == Hook::RawTp { settings.raw_socket_entries.max(1) } else { MPTCP_SOCKETS },
+    );
     loader.load(OBJECT).map_err(|error| CaptureError::Load { reason: one_line(&error) })
 }
 
@@ -154,7 +166,8 @@ fn attach_walk(ebpf: &mut Ebpf, hook: Hook, btf: &Btf) -> Result<OwnedFd, Captur
     let program: &mut Iter = program(ebpf, name)?;
     program.load("task_file", btf).map_err(&failed)?;
     let fd = program.fd().map_err(&failed)?;
-    sys::iterator_link(fd.as_fd()).map_err(|source| CaptureError::Kernel { doing: "link the walk over open sockets", source })
+    sys::iterator_link(fd.as_fd())
+        .map_err(|source| CaptureError::Kernel { doing: "link the walk over open sockets", source })
 }
 
 fn attach_cgroups(ebpf: &mut Ebpf, btf: &Btf) -> Result<(), CaptureError> {
@@ -184,7 +197,9 @@ fn take_hash(ebpf: &mut Ebpf, name: &'static str) -> Result<MapData, CaptureErro
 /// The descriptor of a map that the programs keep to themselves.
 pub(super) fn map_fd(map: &Map) -> Option<i32> {
     match map {
-        Map::HashMap(data) | Map::SkStorage(data) | Map::Array(data) | Map::RingBuf(data) => Some(sys::raw(data.fd())),
+        Map::HashMap(data) | Map::SkStorage(data) | Map::Array(data) | Map::RingBuf(data) => {
+            Some(sys::raw(data.fd()))
+        }
         _ => None,
     }
 }

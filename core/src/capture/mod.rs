@@ -164,17 +164,15 @@ impl Capture {
             .program(self.hook.program())
             .ok_or(CaptureError::Object { missing: self.hook.program() })?;
         let fd = program.fd().map_err(CaptureError::program(self.hook.program()))?;
-        sys::program_info(fd).map_err(|source| CaptureError::Kernel { doing: "read the counting program's figures", source })
+        sys::program_info(fd)
+            .map_err(|source| CaptureError::Kernel { doing: "read the counting program's figures", source })
     }
 
     /// Kernel memory of the maps in bytes, as the kernel accounts it.
     #[must_use]
     pub fn map_memory(&self) -> u64 {
-        let mut fds = vec![
-            sys::raw(self.flows[0].fd()),
-            sys::raw(self.flows[1].fd()),
-            sys::raw(self.announce.as_fd()),
-        ];
+        let mut fds =
+            vec![sys::raw(self.flows[0].fd()), sys::raw(self.flows[1].fd()), sys::raw(self.announce.as_fd())];
         fds.extend(self.cgroups.as_ref().map(|ring| sys::raw(ring.as_fd())));
         fds.extend(self.ebpf.maps().filter_map(|(_, map)| load::map_fd(map)));
         fds.iter().filter_map(|fd| sys::map_memory(*fd)).sum()
@@ -194,6 +192,9 @@ pub struct ProgramInfo {
 
 impl std::fmt::Debug for Capture {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Capture").field("hook", &self.hook).field("active", &self.active).finish_non_exhaustive()
+        f.debug_struct("Capture")
+            .field("hook", &self.hook)
+            .field("active", &self.active)
+            .finish_non_exhaustive()
     }
 }

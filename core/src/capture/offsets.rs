@@ -76,7 +76,8 @@ pub(super) fn resolve(data: &[u8]) -> Result<Offsets, BtfError> {
         globals.push((*global, btf.offset(structure, member).unwrap_or(fallback)));
     }
     // Both or neither: where a subflow's state is kept depends on it.
-    let mptcp = btf.offset("mptcp_sock", "first").ok().zip(btf.offset("tcp_sock", "inet_conn.icsk_ulp_ops").ok());
+    let mptcp =
+        btf.offset("mptcp_sock", "first").ok().zip(btf.offset("tcp_sock", "inet_conn.icsk_ulp_ops").ok());
     globals.push(("MPTCP_FIRST", mptcp.map_or(ABSENT, |(first, _)| first)));
     globals.push(("TCP_ULP", mptcp.map_or(ABSENT, |(_, ulp)| ulp)));
     Ok(Offsets {

@@ -76,21 +76,26 @@ pub(super) fn check_capabilities() -> Result<(), CaptureError> {
 
 /// Reads the kernel's type information.
 pub(super) fn read_btf() -> Result<Vec<u8>, CaptureError> {
-    std::fs::read(BTF_PATH).map_err(|error| CaptureError::NoBtf { path: BTF_PATH.to_owned(), reason: error.to_string() })
+    std::fs::read(BTF_PATH)
+        .map_err(|error| CaptureError::NoBtf { path: BTF_PATH.to_owned(), reason: error.to_string() })
 }
 
 /// Everything that counting needs, with what is there of it.
 #[must_use]
 pub fn requirements() -> Vec<Requirement> {
     let ok = |name, found: String| Requirement { name, state: State::Ok, found, mend: String::new() };
-    let not = |name, state, found: String, mend: &str| Requirement { name, state, found, mend: mend.to_owned() };
+    let not =
+        |name, state, found: String, mend: &str| Requirement { name, state, found, mend: mend.to_owned() };
     let mut all = Vec::new();
 
     let release = release();
     all.push(match version(&release) {
-        Some(version) if version < FLOOR => {
-            not("kernel", State::Missing, format!("Linux {release}"), "counting connections needs Linux 5.15 or newer")
-        }
+        Some(version) if version < FLOOR => not(
+            "kernel",
+            State::Missing,
+            format!("Linux {release}"),
+            "counting connections needs Linux 5.15 or newer",
+        ),
         _ => ok("kernel", format!("Linux {release}")),
     });
 
@@ -104,7 +109,12 @@ pub fn requirements() -> Vec<Requirement> {
                 "run as root, or: setcap cap_bpf,cap_perfmon+ep PATH",
             ),
             Some(_) => ok(name, "held".to_owned()),
-            None => not(name, State::Degraded, "unknown: /proc/self/status cannot be read".to_owned(), "mount /proc"),
+            None => not(
+                name,
+                State::Degraded,
+                "unknown: /proc/self/status cannot be read".to_owned(),
+                "mount /proc",
+            ),
         });
     }
 
@@ -120,7 +130,12 @@ pub fn requirements() -> Vec<Requirement> {
             all.push(if offsets.typed_state {
                 ok("tp_btf inet_sock_set_state", "present".to_owned())
             } else {
-                not("tp_btf inet_sock_set_state", State::Degraded, "absent: a raw tracepoint is used".to_owned(), "")
+                not(
+                    "tp_btf inet_sock_set_state",
+                    State::Degraded,
+                    "absent: a raw tracepoint is used".to_owned(),
+                    "",
+                )
             });
             all.push(if offsets.walk {
                 ok("iterator task_file", "present".to_owned())
@@ -162,7 +177,11 @@ mod tests {
 
     #[test]
     fn every_capability_has_its_sentence() {
-        assert!(holds(1 << CAP_BPF, CAP_BPF) && !holds(1 << CAP_BPF, CAP_PERFMON) && holds(1 << CAP_SYS_ADMIN, CAP_PERFMON));
+        assert!(
+            holds(1 << CAP_BPF, CAP_BPF)
+                && !holds(1 << CAP_BPF, CAP_PERFMON)
+                && holds(1 << CAP_SYS_ADMIN, CAP_PERFMON)
+        );
         let text = CaptureError::MissingCapability { which: "CAP_BPF and CAP_PERFMON" }.to_string();
         assert!(text.contains("setcap cap_bpf,cap_perfmon+ep"), "{text}");
     }

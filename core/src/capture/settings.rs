@@ -55,6 +55,12 @@ pub struct CaptureSettings {
 
 impl Default for CaptureSettings {
     fn default() -> Self {
-        Self { hook: HookChoice::Auto, flow_entries: 16_384, listener_entries: 8_192, raw_socket_entries: 32_768, netns: None }
+        Self {
+            hook: HookChoice::Auto,
+            flow_entries: 16_384,
+            listener_entries: 8_192,
+            raw_socket_entries: 32_768,
+            netns: None,
+        }
     }
 }

@@ -135,7 +135,11 @@ pub(super) fn program_info(program: impl AsFd) -> io::Result<ProgramInfo> {
     attr.info.info_len = u32::try_from(size_of::<bpf_prog_info>()).unwrap_or(0);
     attr.info.info = &raw mut info as u64;
     bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr)?;
-    Ok(ProgramInfo { runs: info.run_cnt, run_time_ns: info.run_time_ns, recursion_misses: info.recursion_misses })
+    Ok(ProgramInfo {
+        runs: info.run_cnt,
+        run_time_ns: info.run_time_ns,
+        recursion_misses: info.recursion_misses,
+    })
 }
 
 /// Waits until no program that was running when this was called still is.
@@ -191,7 +195,8 @@ pub(super) fn mptcp_listener(port: u16) -> io::Result<std::net::TcpListener> {
     let check = |result: i32| if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) };
     // SAFETY: plain system calls; the address is a whole `sockaddr_in`.
     unsafe {
-        let fd = owned(check(libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, IPPROTO_MPTCP))?);
+        let fd =
+            owned(check(libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, IPPROTO_MPTCP))?);
         let mut address: libc::sockaddr_in = std::mem::zeroed();
         address.sin_family = u16::try_from(libc::AF_INET).map_err(io::Error::other)?;
         address.sin_port = port.to_be();

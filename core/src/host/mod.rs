@@ -55,7 +55,11 @@ impl Host {
             cgroups.scan(&mut bodies);
         }
         self.last_scan = Some(Instant::now());
-        out.extend(bodies.into_iter().map(|body| Fact { at, origin: Origin { source: SourceId::Host, sequence: 0 }, body }));
+        out.extend(bodies.into_iter().map(|body| Fact {
+            at,
+            origin: Origin { source: SourceId::Host, sequence: 0 },
+            body,
+        }));
     }
 
     /// Scans when it is time to, or when one of these flows comes from a namespace or cgroup not known yet.
@@ -91,7 +95,9 @@ impl Host {
     fn is_news(&self, flow: &FlowDelta) -> bool {
         let key = &flow.key;
         (!self.namespaces.knows(key.netns) && !self.unknown_netns.contains(&key.netns))
-            || (key.cgroup > 1 && !self.knows_cgroup(key.cgroup) && !self.unknown_cgroups.contains(&key.cgroup))
+            || (key.cgroup > 1
+                && !self.knows_cgroup(key.cgroup)
+                && !self.unknown_cgroups.contains(&key.cgroup))
     }
 
     fn knows_cgroup(&self, id: u64) -> bool {

@@ -41,12 +41,20 @@ impl Namespaces {
         for (netns, addresses) in &seen {
             let before = self.addresses.get(netns);
             let came = addresses.iter().filter(|address| before.is_none_or(|known| !known.contains(address)));
-            out.extend(came.map(|address| FactBody::Address { netns: *netns, address: *address, present: true }));
+            out.extend(came.map(|address| FactBody::Address {
+                netns: *netns,
+                address: *address,
+                present: true,
+            }));
         }
         for (netns, addresses) in &self.addresses {
             let now = seen.get(netns);
             let went = addresses.iter().filter(|address| now.is_none_or(|known| !known.contains(address)));
-            out.extend(went.map(|address| FactBody::Address { netns: *netns, address: *address, present: false }));
+            out.extend(went.map(|address| FactBody::Address {
+                netns: *netns,
+                address: *address,
+                present: false,
+            }));
         }
         self.addresses = seen;
     }

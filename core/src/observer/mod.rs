@@ -71,7 +71,8 @@ impl Observer {
         let options = CaptureSettings { hook: self.settings.capture_hook, ..CaptureSettings::default() };
         let capture = self.settings.enable_ebpf.then(|| Capture::start(&options)).transpose()?;
         let worker = worker::Worker::new(&self.settings, capture, self.shared.clone());
-        let spawned = std::thread::Builder::new().name("servicemap-map".to_owned()).spawn(move || worker.run());
+        let spawned =
+            std::thread::Builder::new().name("servicemap-map".to_owned()).spawn(move || worker.run());
         *thread = Thread::Running(spawned.map_err(ObserverError::Thread)?);
         Ok(())
     }

@@ -87,7 +87,11 @@ impl Shared {
     }
 
     /// Gives the lock back until something changes or `until` passes; false when it passed.
-    pub(super) fn wait<'a>(&self, inner: MutexGuard<'a, Inner>, until: Instant) -> (MutexGuard<'a, Inner>, bool) {
+    pub(super) fn wait<'a>(
+        &self,
+        inner: MutexGuard<'a, Inner>,
+        until: Instant,
+    ) -> (MutexGuard<'a, Inner>, bool) {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return (inner, false);

@@ -75,7 +75,11 @@ impl Worker {
     }
 
     fn ready(&mut self, source: SourceId) {
-        self.facts.push(Fact { at: now(), origin: Origin { source, sequence: 0 }, body: FactBody::Ready(source) });
+        self.facts.push(Fact {
+            at: now(),
+            origin: Origin { source, sequence: 0 },
+            body: FactBody::Ready(source),
+        });
     }
 
     /// Waits a little; true when the kernel announced a flow that was never seen.

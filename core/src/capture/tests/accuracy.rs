@@ -134,8 +134,8 @@ fn a_reset_in_mid_life_is_a_failure_and_a_close() {
 
 #[test]
 fn concurrent_drains_lose_nothing() {
-    let Some(lab) = Lab::new("concurrent_drains") else { return };
     const EACH: usize = 2_000;
+    let Some(lab) = Lab::new("concurrent_drains") else { return };
     let mut capture = lab.capture(HookChoice::Auto);
     let mut sums = Sums::default();
     let done = std::sync::atomic::AtomicBool::new(false);
@@ -202,7 +202,11 @@ fn more_flows_than_fit_are_folded_and_what_does_not_fit_is_told() {
     let mut sums = Sums::default();
     sums.drain(&mut capture);
     assert_eq!(sums.lives(Direction::Outbound, 7700), (200, 0, 200), "folded, but exact");
-    let folded = sums.facts.iter().filter(|fact| matches!(&fact.body, FactBody::Flow(flow) if flow.key.folded)).count();
+    let folded = sums
+        .facts
+        .iter()
+        .filter(|fact| matches!(&fact.body, FactBody::Flow(flow) if flow.key.folded))
+        .count();
     assert_eq!(folded, 1);
     assert!(capture.counters().folded >= 100);
     // A scan of ports cannot be folded by address: it fills the map, and that is told.

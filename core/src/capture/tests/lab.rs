@@ -31,7 +31,9 @@ impl Lab {
             Ok(output) => Some(String::from_utf8_lossy(&output.stderr).into_owned()),
             Err(error) => Some(error.to_string()),
         };
-        let why = why.or_else(|| crate::capture::requirements::check_capabilities().err().map(|error| error.to_string()));
+        let why = why.or_else(|| {
+            crate::capture::requirements::check_capabilities().err().map(|error| error.to_string())
+        });
         if let Some(why) = why {
             assert!(std::env::var_os("SERVICEMAP_REQUIRE_ALL").is_none(), "{test} cannot run here: {why}");
             #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
@@ -40,9 +42,12 @@ impl Lab {
             }
             return None;
         }
-        let inum = u32::try_from(File::open(format!("/run/netns/{name}")).unwrap().metadata().unwrap().ino()).unwrap();
+        let inum = u32::try_from(File::open(format!("/run/netns/{name}")).unwrap().metadata().unwrap().ino())
+            .unwrap();
         let lab = Self { name, inum };
-        assert!(Command::new("ip").args(["-n", &lab.name, "link", "set", "lo", "up"]).status().unwrap().success());
+        assert!(
+            Command::new("ip").args(["-n", &lab.name, "link", "set", "lo", "up"]).status().unwrap().success()
+        );
         Some(lab)
     }
 
@@ -110,7 +115,9 @@ impl Sums {
     }
 
     pub(super) fn get(&self, direction: Direction, port: u16) -> &FlowDelta {
-        self.flows.get(&(direction, port)).unwrap_or_else(|| panic!("no {direction:?} flow on port {port}: {:#?}", self.flows))
+        self.flows
+            .get(&(direction, port))
+            .unwrap_or_else(|| panic!("no {direction:?} flow on port {port}: {:#?}", self.flows))
     }
 
     /// (opened, preexisting, closed) of a flow.

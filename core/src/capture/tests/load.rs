@@ -54,7 +54,10 @@ fn a_new_cgroup_is_told_with_its_path() {
     let id = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&path).unwrap());
     std::fs::remove_dir(&path).unwrap();
     let made = capture.poll(Duration::ZERO).cgroups;
-    assert!(made.iter().any(|made| made.id == id && *made.path == *format!("/{name}")), "{made:?}, wanted {id}");
+    assert!(
+        made.iter().any(|made| made.id == id && *made.path == *format!("/{name}")),
+        "{made:?}, wanted {id}"
+    );
 }
 
 #[test]
@@ -67,7 +70,10 @@ fn memory_stays_below_its_budget_and_dropping_detaches() {
         assert!(memory <= 16 << 20, "{hook:?}: {memory} bytes of kernel maps");
         let name = capture.hook().program();
         let ours = || {
-            aya::programs::loaded_programs().flatten().filter(|program| program.name_as_str() == Some(name)).count()
+            aya::programs::loaded_programs()
+                .flatten()
+                .filter(|program| program.name_as_str() == Some(name))
+                .count()
         };
         let before = ours();
         assert!(before >= 1);
