@@ -1,5 +1,5 @@
-//! The `otlp_grpc` exporter: encoded requests wait in a bounded queue ([`queue`]) and are sent one after another
-//! ([`client`]), again and again while an error may pass ([`retry`]).
+//! The `otlp_grpc` exporter: encoded requests wait in a bounded queue (`queue.rs`) and are sent one after another
+//! (`client.rs`), again and again while an error may pass (`retry.rs`).
 //!
 //! At start one connection is made: an endpoint that cannot be reached is told at once, with the mend. Later outages
 //! are waited out.
