@@ -68,6 +68,12 @@ impl Observer {
         if !matches!(*thread, Thread::New) {
             return Err(ObserverError::AlreadyStarted(self.settings.name.clone()));
         }
+        if self.settings.enable_k8s_discovery == Some(true) {
+            tracing::warn!(
+                "enable_k8s_discovery is on, but this version watches no cluster: ends are named by unit, container and \
+                 program; leave it out to silence this"
+            );
+        }
         let options = CaptureSettings { hook: self.settings.capture_hook, ..CaptureSettings::default() };
         let capture = self.settings.enable_ebpf.then(|| Capture::start(&options)).transpose()?;
         let worker = worker::Worker::new(&self.settings, capture, self.shared.clone());
