@@ -65,7 +65,7 @@ impl Host {
     /// Scans when it is time to, or when one of these flows comes from a namespace or cgroup not known yet.
     pub fn follow(&mut self, flows: &[Fact], at: Timestamp, out: &mut Vec<Fact>) {
         let since = self.last_scan.map_or(Duration::MAX, |last| last.elapsed());
-        if since >= RESCAN_INTERVAL {
+        if since >= RESCAN_INTERVAL || self.namespaces.renamed() {
             // What was unknown may be readable now: ask once more.
             self.unknown_netns.clear();
             self.unknown_cgroups.clear();

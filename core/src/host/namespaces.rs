@@ -6,10 +6,14 @@ use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use servicemap_map::model::FactBody;
 
 use super::addresses;
+
+/// File system type of namespace files (`NSFS_MAGIC` in `include/uapi/linux/magic.h`).
+const NSFS_MAGIC: rustix::fs::FsWord = 0x6e73_6673;
 
 /// What is known of the namespaces.
 #[derive(Debug)]
@@ -18,15 +22,24 @@ pub(super) struct Namespaces {
     named: PathBuf,
     addresses: BTreeMap<u32, BTreeSet<IpAddr>>,
     names: BTreeMap<u32, Option<Arc<str>>>,
+    /// When the directory of names last changed; `None` when it has to be read again.
+    named_at: Option<SystemTime>,
 }
 
 impl Namespaces {
     pub(super) fn new(proc: PathBuf, named: PathBuf) -> Self {
-        Self { proc, named, addresses: BTreeMap::new(), names: BTreeMap::new() }
+        Self { proc, named, addresses: BTreeMap::new(), names: BTreeMap::new(), named_at: None }
     }
 
     pub(super) fn knows(&self, netns: u32) -> bool {
         self.addresses.contains_key(&netns)
+    }
+
+    /// Whether a name came or went since the last scan. The kernel uses the inode of a namespace that is gone for the
+    /// next one, so a known inode may be another namespace now.
+    pub(super) fn renamed(&self) -> bool {
+        let changed = changed_at(&self.named);
+        changed.is_some() && changed != self.named_at
     }
 
     /// Reads all namespaces and tells names and addresses that came or went.
@@ -61,9 +74,13 @@ impl Namespaces {
 
     fn scan_names(&mut self, out: &mut Vec<FactBody>) {
         let mut names: BTreeMap<u32, Option<Arc<str>>> = BTreeMap::new();
+        self.named_at = changed_at(&self.named);
         for entry in fs::read_dir(&self.named).into_iter().flatten().flatten() {
-            if let Some(netns) = inode(&entry.path()) {
-                names.insert(netns, Some(entry.file_name().to_string_lossy().into()));
+            let path = entry.path();
+            // `ip netns add` makes a plain file and mounts the namespace over it a moment later.
+            match inode(&path).filter(|_| is_namespace(&path)) {
+                Some(netns) => drop(names.insert(netns, Some(entry.file_name().to_string_lossy().into()))),
+                None => self.named_at = None,
             }
         }
         // Process 1 stands for the machine; where it may not be read, this process does.
@@ -75,6 +92,10 @@ impl Namespaces {
             if self.names.get(netns) != Some(name) {
                 out.push(FactBody::NetworkNamespace { netns: *netns, name: name.clone() });
             }
+        }
+        // A name that went must not stick to the next namespace with that inode, which is known by its number again.
+        for netns in self.names.keys().filter(|netns| !names.contains_key(netns)) {
+            out.push(FactBody::NetworkNamespace { netns: *netns, name: Some(netns.to_string().into()) });
         }
         self.names = names;
     }
@@ -95,7 +116,49 @@ impl Namespaces {
     }
 }
 
+fn changed_at(directory: &Path) -> Option<SystemTime> {
+    fs::metadata(directory).ok()?.modified().ok()
+}
+
+fn is_namespace(path: &Path) -> bool {
+    rustix::fs::statfs(path).is_ok_and(|file_system| file_system.f_type == NSFS_MAGIC)
+}
+
 /// Inode of a namespace file; namespace inodes fit in 32 bits (`struct ns_common.inum`).
 fn inode(path: &Path) -> Option<u32> {
     u32::try_from(fs::metadata(path).ok()?.ino()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(namespaces: &mut Namespaces) -> Vec<FactBody> {
+        let mut facts = Vec::new();
+        namespaces.scan_names(&mut facts);
+        facts
+    }
+
+    #[test]
+    fn a_name_is_told_when_it_comes_and_taken_back_when_it_goes() {
+        let named = tempfile::tempdir().unwrap();
+        let mut namespaces = Namespaces::new(named.path().join("no-proc"), named.path().to_owned());
+        std::os::unix::fs::symlink("/proc/self/ns/net", named.path().join("blue")).unwrap();
+        assert!(namespaces.renamed());
+        let netns = inode(Path::new("/proc/self/ns/net")).unwrap();
+        assert_eq!(told(&mut namespaces), [FactBody::NetworkNamespace { netns, name: Some("blue".into()) }]);
+        assert!(!namespaces.renamed());
+        fs::remove_file(named.path().join("blue")).unwrap();
+        let number = Some(netns.to_string().into());
+        assert_eq!(told(&mut namespaces), [FactBody::NetworkNamespace { netns, name: number }]);
+    }
+
+    #[test]
+    fn a_file_over_which_no_namespace_is_mounted_yet_is_no_name_and_is_looked_at_again() {
+        let named = tempfile::tempdir().unwrap();
+        let mut namespaces = Namespaces::new(named.path().join("no-proc"), named.path().to_owned());
+        fs::write(named.path().join("blue"), "").unwrap();
+        assert_eq!(told(&mut namespaces), []);
+        assert!(namespaces.renamed());
+    }
 }
