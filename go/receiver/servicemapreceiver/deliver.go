@@ -14,10 +14,10 @@ import (
 )
 
 const (
-	// firstBackoff and maxBackoff bound the wait between two attempts to hand a batch to a consumer that refused it;
-	// it doubles from one to the other. Meanwhile events wait in the observer's log, which buffer_size bounds.
-	firstBackoff = 2 * time.Millisecond
-	maxBackoff   = time.Second
+	// firstBackoff and defaultMaxBackoff bound the wait between two attempts to hand a batch to a consumer that refused
+	// it; it doubles from one to the other. Meanwhile events wait in the observer's log, which buffer_size bounds.
+	firstBackoff      = 2 * time.Millisecond
+	defaultMaxBackoff = time.Second
 	// format is what the Collector's own metrics call the encoding.
 	format = "otlp"
 )
@@ -55,6 +55,8 @@ type deliverer struct {
 	consume consumeFunc
 	status  *statusReporter
 	logger  *zap.Logger
+	// maxBackoff is the longest wait between two attempts.
+	maxBackoff time.Duration
 }
 
 // deliver returns when the consumer took the batch, refused it for good, or ctx ended. The observer hears of it only
@@ -72,7 +74,7 @@ func (d *deliverer) deliver(ctx context.Context, b batch) {
 }
 
 func (d *deliverer) attempt(ctx context.Context, otlp []byte) native.Verdict {
-	for wait := firstBackoff; ; wait = min(2*wait, maxBackoff) {
+	for wait := firstBackoff; ; wait = min(2*wait, d.maxBackoff) {
 		// Decoded anew each time: a consumer may have changed what it was given before it refused it.
 		err := d.consume(ctx, otlp)
 		switch {

@@ -31,6 +31,8 @@ type mapReceiver struct {
 	logger    *zap.Logger
 	obsreport *receiverhelper.ObsReport
 	newEngine func(settings []byte) (engine, error)
+	// maxBackoff is the longest wait between two attempts to deliver a batch.
+	maxBackoff time.Duration
 
 	// logs and metrics are nil where no pipeline wants them.
 	logs    consumer.Logs
@@ -51,7 +53,9 @@ func newReceiver(set receiver.Settings, config *Config, newEngine func([]byte) (
 	if err != nil {
 		return nil, err
 	}
-	return &mapReceiver{config: config, logger: set.Logger, obsreport: obsreport, newEngine: newEngine}, nil
+	return &mapReceiver{
+		config: config, logger: set.Logger, obsreport: obsreport, newEngine: newEngine, maxBackoff: defaultMaxBackoff,
+	}, nil
 }
 
 // Start makes the observer, starts it and begins to deliver. The Collector's own context ends with Start and is not kept.
@@ -104,7 +108,7 @@ func (r *mapReceiver) Shutdown(ctx context.Context) error {
 
 // pump delivers one signal on a goroutine of its own until the observer has ended.
 func (r *mapReceiver) pump(ctx context.Context, signal native.Signal, consume consumeFunc, status *statusReporter) {
-	d := &deliverer{signal: signal, consume: consume, status: status, logger: r.logger}
+	d := &deliverer{signal: signal, consume: consume, status: status, logger: r.logger, maxBackoff: r.maxBackoff}
 	r.pumps.Add(1)
 	go func() {
 		defer r.pumps.Done()

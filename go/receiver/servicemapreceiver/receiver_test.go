@@ -29,7 +29,13 @@ import (
 func factoryOver(e engine) receiver.Factory {
 	shared := func(set receiver.Settings, cfg component.Config) (*sharedReceiverOf, error) {
 		return receivers.LoadOrStore(cfg.(*Config), func() (*mapReceiver, error) {
-			return newReceiver(set, cfg.(*Config), func([]byte) (engine, error) { return e, nil })
+			r, err := newReceiver(set, cfg.(*Config), func([]byte) (engine, error) { return e, nil })
+			if err == nil {
+				// The contract's consumer refuses half of all attempts and waits five seconds for 200 batches: ten
+				// refusals in a row, one batch in a thousand, would take two of them.
+				r.maxBackoff = 4 * time.Millisecond
+			}
+			return r, err
 		})
 	}
 	return receiver.NewFactory(metadata.Type, createDefaultConfig,
