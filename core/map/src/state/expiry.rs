@@ -19,6 +19,7 @@ const OTHER: &str = "~other";
 impl State {
     /// Ends what is due at `now`.
     pub(crate) fn expire(&mut self, now: Timestamp) {
+        self.end_waiting(now);
         while let Some(flow) = self.flow_deadlines.pop_due(now) {
             self.expire_flow(flow, now);
         }

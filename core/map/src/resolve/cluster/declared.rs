@@ -1,0 +1,92 @@
+//! Services that are in the map because the API server says so, whether or not anything was seen of them.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::Cluster;
+use crate::model::{Endpoint, ServiceId, ServiceKind, ServiceType, Timestamp};
+
+/// What the API server says about a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Declared {
+    pub(crate) service_type: ServiceType,
+    /// Sorted.
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) labels: BTreeMap<String, String>,
+}
+
+impl Cluster {
+    /// What is said now about a service; `None` where it is no object of the cluster, or is one no longer.
+    pub(crate) fn declared(&self, id: &ServiceId) -> Option<Declared> {
+        match id.kind {
+            ServiceKind::Service => self.declared_service(id),
+            ServiceKind::Workload => self.declared_workload(id),
+            ServiceKind::Node => {
+                let labels = self.nodes.get(&id.name)?.labels.clone();
+                Some(Declared { service_type: ServiceType::Node, endpoints: Vec::new(), labels })
+            }
+            ServiceKind::Process | ServiceKind::External => None,
+        }
+    }
+
+    /// Whether there are pods of a workload's name, whatever they are called now.
+    pub(crate) fn has_pods(&self, id: &ServiceId) -> bool {
+        let owned = self.owned.get(&(id.namespace.clone(), id.name.clone())).into_iter().flatten();
+        owned.filter_map(|uid| self.pods.get(uid)).any(|pod| pod.ended.is_none())
+    }
+
+    fn declared_service(&self, id: &ServiceId) -> Option<Declared> {
+        let key = (id.namespace.clone(), id.name.clone());
+        let service = &self.services.get(&key).filter(|service| service.ended.is_none())?.object;
+        let names = self.slices_of.get(&key).into_iter().flatten();
+        let slices = names.filter_map(|name| self.slices.get(&(key.0.clone(), name.clone())));
+        // An endpoint that several slices hold is ready if one of them says so.
+        let mut ready: BTreeMap<(IpAddr, u16), bool> = BTreeMap::new();
+        for slice in slices {
+            for endpoint in &slice.endpoints {
+                for address in &endpoint.addresses {
+                    for port in &slice.ports {
+                        *ready.entry((address.to_canonical(), port.port)).or_default() |= endpoint.ready;
+                    }
+                }
+            }
+        }
+        let endpoints = ready.into_iter().map(|((address, port), ready)| Endpoint { address, port, ready });
+        Some(Declared {
+            service_type: service.service_type,
+            endpoints: endpoints.collect(),
+            labels: service.labels.clone(),
+        })
+    }
+
+    /// A workload is there while it has a pod that no Service stands before.
+    fn declared_workload(&self, id: &ServiceId) -> Option<Declared> {
+        let now = Timestamp::from_nanos(u64::MAX);
+        let owned = self.owned.get(&(id.namespace.clone(), id.name.clone()))?;
+        let pods = owned.iter().filter_map(|uid| self.pods.get(uid)).filter(|pod| pod.ended.is_none());
+        let own = pods.map(|pod| &pod.object).filter(|pod| {
+            self.identity(&pod.uid, now).is_some_and(|service| service.service_type == ServiceType::Workload)
+        });
+        let mut declared: Option<Declared> = None;
+        for pod in own {
+            let known = declared.get_or_insert_with(|| Declared {
+                service_type: ServiceType::Workload,
+                endpoints: Vec::new(),
+                labels: pod.labels.clone(),
+            });
+            // What all pods have in common is the workload's.
+            known.labels.retain(|name, value| pod.labels.get(name) == Some(value));
+            let pairs = pod.ips.iter().flat_map(|ip| pod.container_ports.iter().map(move |port| (ip, *port)));
+            known.endpoints.extend(pairs.map(|(address, port)| Endpoint {
+                address: address.to_canonical(),
+                port,
+                ready: true,
+            }));
+        }
+        if let Some(declared) = &mut declared {
+            declared.endpoints.sort_unstable();
+            declared.endpoints.dedup();
+        }
+        declared
+    }
+}
