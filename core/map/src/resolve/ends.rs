@@ -114,7 +114,7 @@ impl Resolver {
             Direction::Listen => Ends::Presence(local),
             // The client is on this machine, and counts this connection itself.
             Direction::Inbound if !key.folded && self.addresses.is_local(key.remote) => Ends::Presence(local),
-            Direction::Inbound => self.from_elsewhere(key, local, when),
+            Direction::Inbound => self.inbound(key, local, when),
             Direction::Outbound if self.is_itself(key, when.at) => Ends::Presence(local),
             Direction::Outbound => {
                 let Some(Destination { party, port, since }) = self.destination(key, when) else {
@@ -153,7 +153,7 @@ impl Resolver {
     }
 
     /// A connection that comes from another machine.
-    fn from_elsewhere(&self, key: &FlowKey, local: Party, when: Instant) -> Ends {
+    fn inbound(&self, key: &FlowKey, local: Party, when: Instant) -> Ends {
         let known = (!key.folded).then(|| self.cluster.client(key.remote, when.at)).flatten();
         let source = match known {
             Some(Found::At(service, _, rule)) => Party { service, rule },

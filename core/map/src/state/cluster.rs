@@ -7,11 +7,12 @@ use std::time::Duration;
 use super::State;
 use super::edges::Edge;
 use super::flows::{Flow, Place};
+use super::health::Readiness;
 use super::services::Entry;
 use super::settle::Fresh;
 use super::slots::Id;
 use super::sums::{Arrival, Sums};
-use crate::model::{KubernetesFact, ServiceId, ServiceKind, ServiceRef, Timestamp};
+use crate::model::{KubernetesFact, ServiceId, ServiceKind, ServiceRef, ServiceType, Timestamp};
 use crate::resolve::{Declared, Instant};
 
 /// How long a flow to or from somebody in the cluster who is not known yet waits to be named. Watches tell of a pod a
@@ -73,20 +74,20 @@ impl State {
 
     /// Services that the API server declares come into the map, change there or leave it. Returns flows that have to find
     /// another place.
-    pub(super) fn settle_declared(&mut self) -> Vec<Id<Flow>> {
+    pub(super) fn settle_declared(&mut self, now: Timestamp) -> Vec<Id<Flow>> {
         let mut displaced = Vec::new();
         let mut touched: Vec<_> = std::mem::take(&mut self.declared).into_iter().collect();
         touched.sort_by(|(a, at), (b, bt)| (at, a).cmp(&(bt, b)));
         for (id, at) in touched {
             match self.resolver.cluster.declared(&id) {
-                Some(declared) => self.declare(id, declared, at),
+                Some(declared) => self.declare(id, declared, at, now),
                 None => self.undeclare(&id, at, &mut displaced),
             }
         }
         displaced
     }
 
-    fn declare(&mut self, id: ServiceId, declared: Declared, at: Timestamp) {
+    fn declare(&mut self, id: ServiceId, declared: Declared, at: Timestamp, now: Timestamp) {
         let service_type = declared.service_type;
         let known = self.services.find(&id).or_else(|| {
             if self.services.len() >= self.settings.max_services {
@@ -104,6 +105,10 @@ impl State {
         else {
             return;
         };
+        let readiness = readiness(&declared);
+        if readiness.is_some() {
+            entry.tracker.get_or_insert_default().endpoints = readiness;
+        }
         entry.declared = Some(Arc::new(declared));
         entry.seen(at);
         entry.changed();
@@ -111,6 +116,9 @@ impl State {
             entry.reference.service_type = service_type;
             self.structure.take();
             self.edges.retype(known, service_type);
+        }
+        if readiness.is_some() {
+            self.judge(known, now);
         }
     }
 
@@ -160,4 +168,12 @@ impl State {
         self.remove_services(&[service], |_| at);
         self.left_services.retain(|left| *left != service);
     }
+}
+
+/// How many endpoints there are and how many take connections; of Services alone, whose slices say so.
+fn readiness(declared: &Declared) -> Option<Readiness> {
+    let is_service = declared.service_type.kind() == ServiceKind::Service;
+    let ready = declared.endpoints.iter().filter(|endpoint| endpoint.ready).count();
+    let counted = is_service && declared.service_type != ServiceType::ExternalName;
+    counted.then_some(Readiness { ready, total: declared.endpoints.len() })
 }

@@ -54,7 +54,7 @@ impl State {
         for one in &mut fresh {
             self.learn(one);
         }
-        let displaced = self.settle_declared();
+        let displaced = self.settle_declared(now);
         let mut stale = std::mem::take(&mut self.stale);
         let pods = std::mem::take(&mut stale.pods);
         stale.everything |= pods.iter().any(|uid| self.resolver.has_flows_of(uid));

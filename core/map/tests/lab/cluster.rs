@@ -65,8 +65,9 @@ pub(crate) fn container_of(uid: &str) -> String {
 
 /// A UID made of a name.
 pub(crate) fn uid(name: &str) -> String {
-    let digits: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let hex = format!("{digits:0<32}");
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(name.bytes()).for_each(|(byte, letter)| *byte = letter);
+    let hex = format!("{:032x}", u128::from_be_bytes(bytes));
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..32])
 }
 

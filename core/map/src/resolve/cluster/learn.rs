@@ -150,9 +150,8 @@ impl Cluster {
         let key = (slice.namespace.clone(), slice.name.clone());
         match self.slices.get(&key) {
             Some(known) if *known == slice => return,
-            Some(_) => {}
             None if self.is_full(touched) => return,
-            None => {}
+            Some(_) | None => {}
         }
         self.remove_slice(&key, at, touched);
         let service = (slice.namespace.clone(), slice.service.clone());
@@ -200,8 +199,8 @@ impl Cluster {
 
     fn add_by_hand(&mut self, service: &Key, slice: &EndpointSlice) {
         for address_port in by_hand(slice) {
-            let names = slice.ports.iter().filter(|port| port.port == address_port.1);
-            let named = names.map(|port| (service.clone(), port.name.clone()));
+            let ports = slice.ports.iter().filter(|port| port.port == address_port.1);
+            let named = ports.map(|port| (service.clone(), port.name.clone()));
             self.by_hand.entry(address_port).or_default().extend(named);
         }
     }

@@ -37,15 +37,15 @@ impl Members {
     pub(crate) fn join(&mut self, slice: &EndpointSlice, at: Timestamp) {
         for (uid, port) in held(slice) {
             let places = self.places.entry(uid.clone()).or_default();
-            match places.iter_mut().find(|place| place.service == slice.service && place.port == port) {
-                Some(known) => known.until = None,
-                None => {
-                    if places.len() >= MAX_PLACES {
-                        places.remove(0);
-                    }
-                    places.push(Place { service: slice.service.clone(), port, since: at, until: None });
-                }
+            let known = places.iter_mut().find(|place| place.service == slice.service && place.port == port);
+            if let Some(known) = known {
+                known.until = None;
+                continue;
             }
+            if places.len() >= MAX_PLACES {
+                places.remove(0);
+            }
+            places.push(Place { service: slice.service.clone(), port, since: at, until: None });
         }
     }
 

@@ -25,6 +25,9 @@ use crate::model::{
 /// Namespace and name.
 pub(crate) type Key = (Arc<str>, Arc<str>);
 
+/// A Service and the name of one of its ports.
+type NamedPort = (Key, Arc<str>);
+
 /// Objects that are kept, ended ones included: pods, Services, slices and nodes of a cluster at the limits that Kubernetes
 /// itself is tested for (150,000 pods, 10,000 Services, 5,000 nodes). More are turned away and counted.
 pub(crate) const MAX_OBJECTS: usize = 250_000;
@@ -63,7 +66,7 @@ pub(crate) struct Cluster {
     owners: Owners,
     members: Members,
     /// Endpoints that are no pods, with namespace, Service and name of the port.
-    by_hand: HashMap<(IpAddr, u16), BTreeSet<(Key, Arc<str>)>>,
+    by_hand: HashMap<(IpAddr, u16), BTreeSet<NamedPort>>,
     /// Services by node port.
     node_ports: HashMap<u16, BTreeSet<Key>>,
     /// Pods by container id.
