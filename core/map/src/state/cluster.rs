@@ -27,7 +27,7 @@ impl State {
         self.stale.addresses.extend(touched.addresses);
         self.stale.pods.extend(touched.pods);
         for id in touched.declared {
-            self.declared.entry(id).and_modify(|earliest| *earliest = at.min(*earliest)).or_insert(at);
+            self.declared.entry(id).and_modify(|latest| *latest = at.max(*latest)).or_insert(at);
         }
         self.turned_away += u64::from(touched.turned_away);
     }
@@ -80,24 +80,24 @@ impl State {
         touched.sort_by(|(a, at), (b, bt)| (at, a).cmp(&(bt, b)));
         for (id, at) in touched {
             match self.resolver.cluster.declared(&id) {
-                Some(declared) => self.declare(id, declared, at, now),
+                Some(declared) => self.declare(id, declared, now),
                 None => self.undeclare(&id, at, &mut displaced),
             }
         }
         displaced
     }
 
-    fn declare(&mut self, id: ServiceId, declared: Declared, at: Timestamp, now: Timestamp) {
-        let service_type = declared.service_type;
+    fn declare(&mut self, id: ServiceId, declared: Declared, now: Timestamp) {
+        let Declared { service_type, since, .. } = declared;
         let known = self.services.find(&id).or_else(|| {
             if self.services.len() >= self.settings.max_services {
                 self.turned_away += 1;
                 return None;
             }
-            let sums = Sums { first: at, last: at, ..Sums::default() };
+            let sums = Sums { first: since, last: since, ..Sums::default() };
             let reference =
                 ServiceRef { namespace: id.namespace.clone(), name: id.name.clone(), service_type };
-            let entry = self.services.insert(reference, &Arrival { sums: &sums, came: at });
+            let entry = self.services.insert(reference, &Arrival { sums: &sums, came: since });
             self.service_came(id, service_type);
             entry
         });
@@ -110,7 +110,6 @@ impl State {
             entry.tracker.get_or_insert_default().endpoints = readiness;
         }
         entry.declared = Some(Arc::new(declared));
-        entry.seen(at);
         entry.changed();
         if entry.reference.service_type != service_type {
             entry.reference.service_type = service_type;

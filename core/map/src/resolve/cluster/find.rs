@@ -44,9 +44,11 @@ impl Cluster {
     pub(crate) fn node_here(&self, host: &str, is_here: impl Fn(IpAddr) -> bool) -> Option<ServiceRef> {
         let by_name = self.nodes.get_key_value(host).map(|(name, _)| name);
         let by_address = || {
-            let here =
-                self.nodes.values().filter(|node| node.addresses.iter().any(|address| is_here(*address)));
-            here.map(|node| &node.name).min()
+            let here = self
+                .nodes
+                .values()
+                .filter(|node| node.object.addresses.iter().any(|address| is_here(*address)));
+            here.map(|node| &node.object.name).min()
         };
         by_name.or_else(by_address).map(Self::node_ref)
     }

@@ -254,10 +254,12 @@ impl Cluster {
     }
 
     fn set_node(&mut self, node: Node, at: Timestamp, touched: &mut Touched) {
+        let mut from = at;
         match self.nodes.get(&node.name) {
-            Some(known) if *known == node => return,
+            Some(known) if known.object == node => return,
             Some(known) => {
-                let gone = known.addresses.iter().filter(|address| !node.addresses.contains(address));
+                from = known.from.min(at);
+                let gone = known.object.addresses.iter().filter(|address| !node.addresses.contains(address));
                 for address in gone {
                     self.owners.end(*address, &Owner::Node(node.name.clone()), at);
                 }
@@ -271,12 +273,12 @@ impl Cluster {
         }
         touched.everything = true;
         touched.declared.insert(Self::node_ref(&node.name).id());
-        self.nodes.insert(node.name.clone(), node);
+        self.nodes.insert(node.name.clone(), Kept { object: node, from, ended: None });
     }
 
     fn remove_node(&mut self, name: &Arc<str>, at: Timestamp, touched: &mut Touched) {
         let Some(node) = self.nodes.remove(name) else { return };
-        for address in node.addresses {
+        for address in node.object.addresses {
             self.owners.end(address, &Owner::Node(name.clone()), at);
         }
         touched.everything = true;

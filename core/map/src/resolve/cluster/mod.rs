@@ -60,7 +60,7 @@ pub(crate) struct Cluster {
     /// Names of the slices of each Service.
     slices_of: HashMap<Key, BTreeSet<Arc<str>>>,
     pods: HashMap<Arc<str>, Kept<Pod>>,
-    nodes: HashMap<Arc<str>, Node>,
+    nodes: HashMap<Arc<str>, Kept<Node>>,
     scope: ClusterScope,
 
     owners: Owners,
@@ -86,7 +86,7 @@ impl Cluster {
     }
 
     fn ranges(&self) -> impl Iterator<Item = &AddressRange> {
-        self.scope.ranges.iter().chain(self.nodes.values().flat_map(|node| &node.pod_ranges))
+        self.scope.ranges.iter().chain(self.nodes.values().flat_map(|node| &node.object.pod_ranges))
     }
 
     fn service_ref(service: &KubernetesService) -> ServiceRef {

@@ -3,6 +3,7 @@
 //! A pod's address is given to another one soon after the pod is gone, while counters of it may be told late. So owners
 //! that are gone are remembered for a while, and asked for by the instant of the fact.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ pub(crate) const GRACE: Duration = Duration::from_mins(5);
 pub(crate) const MAX_TOMBSTONES: usize = 16_384;
 
 /// Somebody who may have an address.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Owner {
     /// A pod with an address of its own, by UID.
     Pod(Arc<str>),
@@ -80,9 +81,15 @@ impl Owners {
         let Some(intervals) = self.intervals.get(&address.to_canonical()) else { return Vec::new() };
         let mut found: Vec<_> = intervals.iter().filter(|one| one.holds(at)).collect();
         if found.is_empty() {
-            found.extend(intervals.iter().filter(|one| one.lately(at)).max_by_key(|one| one.until));
+            found.extend(
+                intervals
+                    .iter()
+                    .filter(|one| one.lately(at))
+                    .max_by_key(|one| (one.until, one.from, &one.owner)),
+            );
         }
-        found.sort_by_key(|one| std::cmp::Reverse(one.from));
+        // Of two that say so of the same instant one must be first, whichever was told first.
+        found.sort_by_key(|one| (Reverse(one.from), &one.owner));
         found.into_iter().map(|one| &one.owner).collect()
     }
 
