@@ -170,6 +170,25 @@ fn a_pod_without_service_is_its_workload() {
 }
 
 #[test]
+fn an_endpoint_that_two_slices_hold_stays_when_one_lets_it_go() {
+    let mut lab = with_client();
+    let api = pod("shop", "api-1", "api", "10.1.0.9");
+    lab.object(api.clone());
+    lab.object(service("shop", "front", "10.96.0.9").port("", 80));
+    for name in ["front-1", "front-2"] {
+        let both = slice("shop", "front").named(name).port("", 8080);
+        lab.object(both.holds(&api).by_hand("10.1.0.10"));
+    }
+    lab.until(1.0);
+    lab.object(slice("shop", "front").named("front-2").port("", 8080));
+    lab.until(2.0);
+    lab.tell(call("10.1.0.9", 8080).opened(1));
+    lab.tell(call("10.1.0.10", 8080).opened(1));
+    lab.settle();
+    assert_eq!(lab.edge("shop/web->shop/front:80/tcp").totals.opened, 2);
+}
+
+#[test]
 fn endpoints_made_by_hand_lead_to_their_service() {
     let mut lab = with_client();
     lab.object(node("far", "172.16.0.2"));
