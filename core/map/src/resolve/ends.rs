@@ -125,12 +125,10 @@ impl Resolver {
         }
     }
 
-    /// Whether flows of this machine are those of a pod.
-    pub(crate) fn has_flows_of(&self, uid: &str) -> bool {
-        self.names.pods_with_flows().any(|path| {
-            let pod = self.cluster.pod(&path.uid, path.container.as_deref());
-            pod.is_some_and(|pod| **pod == *uid)
-        })
+    /// Pods that flows of this machine belong to, by UID.
+    pub(crate) fn pods_with_flows(&self) -> impl Iterator<Item = &Arc<str>> {
+        let paths = self.names.pods_with_flows();
+        paths.filter_map(|path| self.cluster.pod(&path.uid, path.container.as_deref()))
     }
 
     /// Whether a cgroup is that of a pod of which the API server has not told yet.

@@ -57,7 +57,7 @@ impl State {
         let displaced = self.settle_declared(now);
         let mut stale = std::mem::take(&mut self.stale);
         let pods = std::mem::take(&mut stale.pods);
-        stale.everything |= pods.iter().any(|uid| self.resolver.has_flows_of(uid));
+        stale.everything |= !pods.is_empty() && self.resolver.pods_with_flows().any(|uid| pods.contains(uid));
         let (known, mut unnamed): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|one| {
             self.flows.get(one.flow).is_some_and(|flow| is_known(flow) && !stale.concerns(&flow.key))
         });

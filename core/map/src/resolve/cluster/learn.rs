@@ -7,9 +7,7 @@ use std::sync::Arc;
 use super::find::workload;
 use super::owners::{GRACE, MAX_TOMBSTONES, Owner};
 use super::{Cluster, Kept, Key, MAX_OBJECTS};
-use crate::model::{
-    EndpointSlice, KubernetesFact, KubernetesService, Node, Pod, ServiceId, ServiceKind, Timestamp,
-};
+use crate::model::{KubernetesFact, KubernetesService, Node, Pod, ServiceId, ServiceKind, Timestamp};
 
 /// What may be called differently after a fact.
 #[derive(Debug, Default)]
@@ -52,7 +50,7 @@ impl Cluster {
         touched
     }
 
-    fn is_full(&self, touched: &mut Touched) -> bool {
+    pub(super) fn is_full(&self, touched: &mut Touched) -> bool {
         touched.turned_away = self.len() >= MAX_OBJECTS;
         touched.turned_away
     }
@@ -129,80 +127,12 @@ impl Cluster {
         }
     }
 
-    fn touch_slice(&self, slice: &EndpointSlice, touched: &mut Touched) {
-        for endpoint in &slice.endpoints {
-            touched.addresses.extend(endpoint.addresses.iter().map(IpAddr::to_canonical));
-            if let Some(uid) = &endpoint.pod {
-                self.touch_pod(uid, touched);
-            }
-        }
-    }
-
     /// A pod may be called differently, and its workload may come or go by that.
-    fn touch_pod(&self, uid: &Arc<str>, touched: &mut Touched) {
+    pub(super) fn touch_pod(&self, uid: &Arc<str>, touched: &mut Touched) {
         let Some(pod) = self.pods.get(uid) else { return };
         touched.pods.insert(uid.clone());
         touched.addresses.extend(pod.object.ips.iter().map(IpAddr::to_canonical));
         touched.declared.insert(workload(&pod.object).id());
-    }
-
-    fn set_slice(&mut self, slice: EndpointSlice, at: Timestamp, touched: &mut Touched) {
-        let key = (slice.namespace.clone(), slice.name.clone());
-        match self.slices.get(&key) {
-            Some(known) if *known == slice => return,
-            None if self.is_full(touched) => return,
-            Some(_) | None => {}
-        }
-        self.remove_slice(&key, at, touched);
-        let service = (slice.namespace.clone(), slice.service.clone());
-        self.slices_of.entry(service.clone()).or_default().insert(slice.name.clone());
-        self.members.join(&slice, at);
-        self.add_by_hand(&service, &slice);
-        self.touch_slice(&slice, touched);
-        touched.declared.insert(service_id(&service));
-        self.slices.insert(key, slice);
-    }
-
-    fn remove_slice(&mut self, key: &Key, at: Timestamp, touched: &mut Touched) {
-        let Some(slice) = self.slices.remove(key) else { return };
-        let service = (slice.namespace.clone(), slice.service.clone());
-        self.members.leave(&slice, at);
-        for uid in slice.endpoints.iter().filter_map(|endpoint| endpoint.pod.as_ref()) {
-            if !self.pods.contains_key(uid) {
-                self.members.forget(uid);
-            }
-        }
-        for address_port in by_hand(&slice) {
-            if let Some(services) = self.by_hand.get_mut(&address_port) {
-                services.retain(|(other, _)| *other != service);
-                if services.is_empty() {
-                    self.by_hand.remove(&address_port);
-                }
-            }
-        }
-        if let Some(names) = self.slices_of.get_mut(&service) {
-            names.remove(&slice.name);
-            if names.is_empty() {
-                self.slices_of.remove(&service);
-            }
-        }
-        // Several slices may hold the same endpoint.
-        for name in self.slices_of.get(&service).cloned().unwrap_or_default() {
-            if let Some(other) = self.slices.get(&(key.0.clone(), name)).cloned() {
-                self.members.join(&other, at);
-                self.add_by_hand(&service, &other);
-            }
-        }
-        self.touch_slice(&slice, touched);
-        touched.declared.insert(service_id(&service));
-    }
-
-    fn add_by_hand(&mut self, service: &Key, slice: &EndpointSlice) {
-        for address_port in by_hand(slice) {
-            let ports = slice.ports.iter().filter(|port| port.port == address_port.1);
-            let named = ports.map(|port| (service.clone(), port.name.clone()));
-            self.by_hand.entry(address_port).or_default().extend(named);
-        }
     }
 
     fn set_pod(&mut self, pod: Pod, at: Timestamp, touched: &mut Touched) {
@@ -323,14 +253,7 @@ fn addresses(service: &KubernetesService) -> BTreeSet<IpAddr> {
     all.map(IpAddr::to_canonical).collect()
 }
 
-/// Address and port of the endpoints of a slice that are no pods.
-fn by_hand(slice: &EndpointSlice) -> Vec<(IpAddr, u16)> {
-    let addresses = slice.endpoints.iter().filter(|endpoint| endpoint.pod.is_none());
-    let addresses = addresses.flat_map(|endpoint| endpoint.addresses.iter().map(IpAddr::to_canonical));
-    addresses.flat_map(|address| slice.ports.iter().map(move |port| (address, port.port))).collect()
-}
-
-fn service_id(key: &Key) -> ServiceId {
+pub(super) fn service_id(key: &Key) -> ServiceId {
     ServiceId::new(ServiceKind::Service, key.0.clone(), key.1.clone())
 }
 

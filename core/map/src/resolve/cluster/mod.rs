@@ -6,6 +6,7 @@ mod find;
 mod learn;
 mod members;
 mod owners;
+mod slices;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
