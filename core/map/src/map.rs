@@ -70,6 +70,7 @@ impl ServiceMap {
             FactBody::Address { netns, address, present } => self.state.set_address(netns, address, present),
             FactBody::NetworkNamespace { netns, name } => self.state.set_namespace(netns, name),
             FactBody::Cgroup { id, path } => self.state.set_cgroup(id, &path),
+            FactBody::Kubernetes(object) => self.state.learn_object(*object, at),
             FactBody::Gap(gap) => self.state.lose(gap),
             FactBody::Ready(source) => {
                 self.sources.insert(source, true);

@@ -97,9 +97,11 @@ pub enum Side {
 pub struct Provenance {
     /// The side at which it is counted.
     pub side: Side,
-    /// The rule that named the source: `cgroup`, `program`, `address`.
+    /// The rule that named the source: `cgroup`, `program`, `address`, and in a cluster `pod` (its address), `node`.
     pub source_rule: &'static str,
-    /// The rule that named the destination: `listener`, `cgroup`, `program`, `address`.
+    /// The rule that named the destination: `listener`, `cgroup`, `program`, `address`, and in a cluster `service` (its
+    /// address and port), `service_address` (a port that it does not offer), `endpoint` (an address and port behind it),
+    /// `pod` (the address of one), `node_port`, `host_port` (of a pod in the node's network), `node`.
     pub destination_rule: &'static str,
     /// Whether the direction was seen; otherwise it was inferred from who listens.
     pub direction_known: bool,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{FlowDelta, Gap, Timestamp};
+use super::{FlowDelta, Gap, KubernetesFact, Timestamp};
 
 /// Which source told a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,6 +12,8 @@ pub enum SourceId {
     Capture,
     /// This machine's processes, cgroups and addresses.
     Host,
+    /// The API server of the cluster.
+    Kubernetes,
 }
 
 /// Where a fact comes from and which one of that source it is.
@@ -63,6 +65,8 @@ pub enum FactBody {
         /// Its path.
         path: Arc<str>,
     },
+    /// An object of the cluster is so, or is gone.
+    Kubernetes(Box<KubernetesFact>),
     /// Something was lost at the source.
     Gap(Gap),
     /// The source has told everything that existed when it began.

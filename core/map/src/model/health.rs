@@ -39,6 +39,12 @@ pub enum HealthReason {
     ConnectionsFail,
     /// Nothing was seen lately.
     NoTraffic,
+    /// Enough of the endpoints take connections.
+    EndpointsReady,
+    /// None, or too few, of the endpoints take connections.
+    EndpointsNotReady,
+    /// There are no endpoints at all.
+    NoEndpoints,
 }
 
 impl HealthReason {
@@ -48,6 +54,9 @@ impl HealthReason {
             Self::ConnectionsSucceed => "connections_succeed",
             Self::ConnectionsFail => "connections_fail",
             Self::NoTraffic => "no_traffic",
+            Self::EndpointsReady => "endpoints_ready",
+            Self::EndpointsNotReady => "endpoints_not_ready",
+            Self::NoEndpoints => "no_endpoints",
         }
     }
 }

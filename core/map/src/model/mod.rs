@@ -8,6 +8,7 @@ mod flow;
 mod gap;
 mod health;
 mod ids;
+mod kubernetes;
 mod readings;
 mod service;
 mod snapshot;
@@ -20,6 +21,10 @@ pub use flow::{AddressClass, Direction, FlowDelta, FlowKey, SocketExample};
 pub use gap::{Gap, GapReason};
 pub use health::{Health, HealthReason, HealthStatus};
 pub use ids::{EventId, RunId, ServiceId, ServiceKind};
+pub use kubernetes::{
+    AddressRange, ClusterScope, EndpointSlice, KubernetesFact, KubernetesService, Node, Pod, PodOwner,
+    PodPhase, ServicePort, SliceEndpoint, SlicePort,
+};
 pub use readings::{DurationHistogram, KernelEvents, Readings, Statistics};
 pub use service::{Endpoint, Service, ServiceRef, ServiceType};
 pub use snapshot::{ObserverInfo, Snapshot, SnapshotTopology, SnapshotTotals};

@@ -64,6 +64,11 @@ impl Addresses {
         address.is_loopback() || address.is_unspecified() || self.owners.contains_key(&address)
     }
 
+    /// Whether a namespace has an address.
+    pub(crate) fn has(&self, netns: u32, address: IpAddr) -> bool {
+        self.owners.get(&address.to_canonical()).is_some_and(|owners| owners.contains(&netns))
+    }
+
     /// Where a socket in namespace `from` finds `address`: at home, else at the only owner, else at the only owner for
     /// which `listens` is true.
     pub(crate) fn locate(&self, from: u32, address: IpAddr, listens: impl Fn(u32) -> bool) -> Location {

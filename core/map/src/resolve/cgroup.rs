@@ -35,11 +35,16 @@ pub(crate) fn resident(path: &str) -> Option<Resident> {
     let innermost = || path.rsplit('/').filter(|segment| !segment.is_empty());
     innermost()
         .find_map(container)
-        .map(|id| Resident::Container(id.into()))
+        .map(|id| Resident::Container(id.get(..CONTAINER_NAME_LENGTH).unwrap_or(id).into()))
         .or_else(|| innermost().find(|segment| is_unit(segment)).map(|unit| Resident::Unit(unit.into())))
 }
 
-/// The short id in `docker-ID.scope`, `cri-containerd-ID.scope`, `crio-ID.scope`, `libpod-ID.scope` (systemd driver),
+/// The full id of the innermost container of a path.
+pub(crate) fn container_id(path: &str) -> Option<&str> {
+    path.rsplit('/').find_map(container)
+}
+
+/// The id in `docker-ID.scope`, `cri-containerd-ID.scope`, `crio-ID.scope`, `libpod-ID.scope` (systemd driver),
 /// `ID`, `crio-ID`, `libpod-ID` (cgroupfs driver) and `SLICE:cri-containerd:ID` (the systemd form of a path, given to
 /// runc with the cgroupfs driver).
 fn container(segment: &str) -> Option<&str> {
@@ -49,7 +54,7 @@ fn container(segment: &str) -> Option<&str> {
     let is_container = !prefix.ends_with("conmon")
         && id.len() == CONTAINER_ID_LENGTH
         && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if is_container { id.get(..CONTAINER_NAME_LENGTH) } else { None }
+    is_container.then_some(id)
 }
 
 /// Whether a path's segment is a unit that runs programs of its own. `user@UID.service` is a user's whole session.

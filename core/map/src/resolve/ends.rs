@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::addresses::{Addresses, Location};
+use super::cluster::{Cluster, Found};
 use super::listeners::Listeners;
 use super::names::{Names, OTHER_EXTERNALS};
 use crate::model::{Direction, FlowKey, ServiceId, ServiceRef, ServiceType, Side, Timestamp};
@@ -39,6 +40,15 @@ impl Party {
     }
 }
 
+/// When a flow's ends are asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Instant {
+    /// When what is to be named was so.
+    pub(crate) at: Timestamp,
+    /// Whether somebody of the cluster who is not known yet may still become known.
+    pub(crate) patient: bool,
+}
+
 /// What a flow says about services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ends {
@@ -50,11 +60,22 @@ pub(crate) enum Ends {
         source: Party,
         /// Who accepted.
         destination: Party,
+        /// The port as the destination offers it.
+        port: u16,
         /// The side that counted.
         side: Side,
         /// Since when the destination is known to be at that port; `None` where no listener named it.
         since: Option<Timestamp>,
     },
+    /// An end is in the cluster and not known yet.
+    Waiting,
+}
+
+/// Who accepts.
+struct Destination {
+    party: Party,
+    port: u16,
+    since: Option<Timestamp>,
 }
 
 /// All that is known about who is where.
@@ -66,6 +87,8 @@ pub(crate) struct Resolver {
     pub(crate) listeners: Listeners,
     /// Names of cgroups and namespaces.
     pub(crate) names: Names,
+    /// The cluster's objects; empty without one.
+    pub(crate) cluster: Cluster,
     host: Arc<str>,
 }
 
@@ -76,43 +99,103 @@ impl Resolver {
             addresses: Addresses::default(),
             listeners: Listeners::default(),
             names: Names::default(),
+            cluster: Cluster::default(),
             host,
         }
     }
 
-    /// Names the ends of a flow by what is known now.
-    pub(crate) fn ends(&self, key: &FlowKey) -> Ends {
-        let local = self.process(key.cgroup, key.netns, self.program(key));
+    /// Names the ends of a flow by what is known now of that instant.
+    pub(crate) fn ends(&self, key: &FlowKey, when: Instant) -> Ends {
+        if when.patient && self.is_late(key.cgroup) {
+            return Ends::Waiting;
+        }
+        let local = self.local(key.cgroup, key.netns, self.program(key), when.at);
         match key.direction {
             Direction::Listen => Ends::Presence(local),
             // The client is on this machine, and counts this connection itself.
             Direction::Inbound if !key.folded && self.addresses.is_local(key.remote) => Ends::Presence(local),
-            Direction::Inbound => {
-                Ends::Pair { source: outside(key), destination: local, side: Side::Server, since: None }
-            }
+            Direction::Inbound => self.inbound(key, local, when),
+            Direction::Outbound if self.is_itself(key, when.at) => Ends::Presence(local),
             Direction::Outbound => {
-                let (destination, since) = self.destination(key);
-                Ends::Pair { source: local, destination, side: Side::Client, since }
+                let Some(Destination { party, port, since }) = self.destination(key, when) else {
+                    return Ends::Waiting;
+                };
+                Ends::Pair { source: local, destination: party, port, side: Side::Client, since }
             }
         }
     }
 
-    fn destination(&self, key: &FlowKey) -> (Party, Option<Timestamp>) {
+    /// Pods that flows of this machine belong to, by UID.
+    pub(crate) fn pods_with_flows(&self) -> impl Iterator<Item = &Arc<str>> {
+        let paths = self.names.pods_with_flows();
+        paths.filter_map(|path| self.cluster.pod(&path.uid, path.container.as_deref()))
+    }
+
+    /// Whether a cgroup is that of a pod of which the API server has not told yet.
+    fn is_late(&self, cgroup: u64) -> bool {
+        self.cluster.is_known() && self.names.pod(cgroup).is_some() && self.pod(cgroup).is_none()
+    }
+
+    /// The pod of a cgroup, by UID.
+    fn pod(&self, cgroup: u64) -> Option<&Arc<str>> {
+        let path = self.names.pod(cgroup)?;
+        self.cluster.pod(&path.uid, path.container.as_deref())
+    }
+
+    /// Whether a pod connects to itself: also its containers to each other, such as an app to its proxy.
+    fn is_itself(&self, key: &FlowKey, at: Timestamp) -> bool {
+        let pod = self.pod(key.cgroup).filter(|uid| self.cluster.has_own_network(uid));
+        !key.folded
+            && pod
+                .is_some_and(|uid| key.remote.is_loopback() || self.cluster.has_address(uid, key.remote, at))
+    }
+
+    /// A connection that comes from another machine.
+    fn inbound(&self, key: &FlowKey, local: Party, when: Instant) -> Ends {
+        let known = (!key.folded).then(|| self.cluster.client(key.remote, when.at)).flatten();
+        let source = match known {
+            Some(Found::At(service, _, rule)) => Party { service, rule },
+            Some(Found::Node(service)) => Party { service, rule: "node" },
+            Some(Found::Unknown) if when.patient => return Ends::Waiting,
+            Some(Found::Unknown) => self.unknown(),
+            None => outside(key),
+        };
+        let offers = |uid: &Arc<str>| self.cluster.identity_at(uid, key.port, when.at);
+        let (destination, port) = match self.pod(key.cgroup).and_then(offers) {
+            Some((service, port)) => (Party { service, rule: local.rule }, port),
+            None => (local, key.port),
+        };
+        Ends::Pair { source, destination, port, side: Side::Server, since: None }
+    }
+
+    /// Who accepts; `None` while that is not known yet.
+    fn destination(&self, key: &FlowKey, when: Instant) -> Option<Destination> {
+        let at = |party, since| Some(Destination { party, port: key.port, since });
         if key.folded {
-            return (outside(key), None);
+            return at(outside(key), None);
         }
         let listener = |netns| self.listeners.find(netns, key.remote, key.port);
-        match self.addresses.locate(key.netns, key.remote, |netns| listener(netns).is_some()) {
-            Location::Outside => (outside(key), None),
-            Location::Ambiguous => (self.machine(), None),
-            Location::Here(netns) => match listener(netns) {
-                Some(found) => {
-                    let process = self.process(found.cgroup, netns, &found.program);
-                    (Party { rule: "listener", ..process }, Some(found.since))
-                }
-                None => (self.machine(), None),
-            },
+        let location = self.addresses.locate(key.netns, key.remote, |netns| listener(netns).is_some());
+        let in_cluster =
+            (!key.remote.is_loopback()).then(|| self.cluster.find(key.remote, key.port, when.at));
+        let nobody = match in_cluster.flatten() {
+            Some(Found::At(service, port, rule)) => {
+                return Some(Destination { party: Party { service, rule }, port, since: None });
+            }
+            Some(Found::Node(service)) => Party { service, rule: "node" },
+            Some(Found::Unknown) if location == Location::Outside => {
+                return if when.patient { None } else { at(self.unknown(), None) };
+            }
+            Some(Found::Unknown) | None if location == Location::Outside => outside(key),
+            Some(Found::Unknown) | None => self.machine(key.netns),
+        };
+        let Location::Here(netns) = location else { return at(nobody, None) };
+        let Some(found) = listener(netns) else { return at(nobody, None) };
+        if when.patient && self.is_late(found.cgroup) {
+            return None;
         }
+        let local = self.local(found.cgroup, netns, &found.program, when.at);
+        at(Party { rule: "listener", ..local }, Some(found.since))
     }
 
     /// The flow's program; of an accepting one of which the kernel did not know it, the one that listens there.
@@ -122,17 +205,36 @@ impl Resolver {
         accepts.then(listens).flatten().unwrap_or(&key.program)
     }
 
-    fn process(&self, cgroup: u64, netns: u32, program: &Arc<str>) -> Party {
+    /// Who a local socket belongs to: its pod's service, else the node where the machine is one, else the process.
+    fn local(&self, cgroup: u64, netns: u32, program: &Arc<str>, at: Timestamp) -> Party {
+        let pod = self.pod(cgroup).and_then(|uid| self.cluster.identity(uid, at));
+        if let Some(service) = pod {
+            return Party { service, rule: "cgroup" };
+        }
         let (name, rule) = self.names.local(cgroup, netns, program);
+        let is_pod = self.names.pod(cgroup).is_some();
+        if let Some(service) = (!is_pod).then(|| self.node(netns)).flatten() {
+            return Party { service, rule };
+        }
         let service = ServiceRef { namespace: self.host.clone(), name, service_type: ServiceType::Process };
         Party { service, rule }
     }
 
+    /// The node whose own network namespace this is.
+    fn node(&self, netns: u32) -> Option<ServiceRef> {
+        let name = if self.names.is_own(netns) { &*self.host } else { "" };
+        self.cluster.node_here(name, |address| self.addresses.has(netns, address))
+    }
+
     /// The machine itself: whoever is at a local port where nobody was seen listening.
-    fn machine(&self) -> Party {
-        let name = self.host.clone();
-        let service = ServiceRef { namespace: "".into(), name, service_type: ServiceType::Node };
+    fn machine(&self, netns: u32) -> Party {
+        let service = self.node(netns).unwrap_or_else(|| Cluster::node_ref(&self.host));
         Party { service, rule: "address" }
+    }
+
+    /// Whoever has an address inside the cluster and did not become known in time.
+    fn unknown(&self) -> Party {
+        Party { service: self.cluster.unknown(), rule: "address" }
     }
 }
 

@@ -5,10 +5,13 @@
 
 mod addresses;
 mod cgroup;
+mod cluster;
 mod ends;
 mod listeners;
 mod names;
+mod pod_path;
 
-pub(crate) use ends::{Ends, Party, Resolver};
+pub(crate) use cluster::Declared;
+pub(crate) use ends::{Ends, Instant, Party, Resolver};
 pub(crate) use listeners::Standing;
 pub(crate) use names::OTHER_EXTERNALS;

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use super::cgroup::{Resident, resident};
+use super::pod_path::{PodPath, pod_path};
 use crate::collections::HashMap;
 
 /// cgroups that are kept: one of 65,536 containers each. Those without flows make room for new ones.
@@ -25,6 +26,7 @@ const MAX_NAMESPACES: usize = 65_536;
 #[derive(Debug, Default)]
 struct Cgroup {
     resident: Option<Resident>,
+    pod: Option<PodPath>,
     flows: u32,
 }
 
@@ -39,14 +41,14 @@ pub(crate) struct Names {
 impl Names {
     /// Learns a cgroup's path. `Some(true)` when flows may now be called differently, `None` when there is no room.
     pub(crate) fn set_cgroup(&mut self, id: u64, path: &str) -> Option<bool> {
-        let resident = resident(path);
+        let (resident, pod) = (resident(path), pod_path(path));
         if let Some(known) = self.cgroups.get_mut(&id) {
-            let news = known.resident != resident && known.flows > 0;
-            known.resident = resident;
+            let news = (known.resident != resident || known.pod != pod) && known.flows > 0;
+            (known.resident, known.pod) = (resident, pod);
             return Some(news);
         }
         // A cgroup that names nobody says as much as one that is not known.
-        if resident.is_none() {
+        if resident.is_none() && pod.is_none() {
             return Some(false);
         }
         if self.cgroups.len() >= MAX_CGROUPS {
@@ -55,7 +57,7 @@ impl Names {
         if self.cgroups.len() >= MAX_CGROUPS {
             return None;
         }
-        self.cgroups.insert(id, Cgroup { resident, flows: 0 });
+        self.cgroups.insert(id, Cgroup { resident, pod, flows: 0 });
         Some(false)
     }
 
@@ -68,7 +70,7 @@ impl Names {
     pub(crate) fn release_cgroup(&mut self, id: u64) {
         if let Some(cgroup) = self.cgroups.get_mut(&id) {
             cgroup.flows = cgroup.flows.saturating_sub(1);
-            if cgroup.flows == 0 && cgroup.resident.is_none() {
+            if cgroup.flows == 0 && cgroup.resident.is_none() && cgroup.pod.is_none() {
                 self.cgroups.remove(&id);
             }
         }
@@ -84,6 +86,21 @@ impl Names {
             }
             Some(_) => false,
         }
+    }
+
+    /// The pod in a cgroup's path.
+    pub(crate) fn pod(&self, cgroup: u64) -> Option<&PodPath> {
+        self.cgroups.get(&cgroup)?.pod.as_ref()
+    }
+
+    /// The pods in the paths of cgroups that have flows.
+    pub(crate) fn pods_with_flows(&self) -> impl Iterator<Item = &PodPath> {
+        self.cgroups.values().filter(|cgroup| cgroup.flows > 0).filter_map(|cgroup| cgroup.pod.as_ref())
+    }
+
+    /// Whether this is the machine's own namespace.
+    pub(crate) fn is_own(&self, netns: u32) -> bool {
+        self.own == Some(netns)
     }
 
     /// The name of a local end, and the rule that gave it.

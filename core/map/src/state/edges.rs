@@ -122,9 +122,15 @@ impl Edge {
         self.retired.get_or_insert_default().merge(sums);
     }
 
+    /// Whether it is from or to a service.
+    pub(crate) fn touches(&self, service: Id<Entry>) -> bool {
+        self.key.0 == service || self.key.1 == service
+    }
+
     /// Whether the destination was seen to offer the port.
     pub(crate) fn offered(&self) -> bool {
-        self.side == Side::Server || self.destination_rule == "listener"
+        let offers = ["listener", "service", "endpoint", "node_port", "host_port"];
+        self.side == Side::Server || offers.contains(&self.destination_rule)
     }
 
     /// Whether attempts say something about the destination: not so at a port of the machine where nobody listens.
@@ -167,6 +173,19 @@ pub(crate) struct Edges {
 }
 
 impl Edges {
+    /// A service is of another type now.
+    pub(crate) fn retype(&mut self, service: Id<Entry>, service_type: ServiceType) {
+        for edge in self.slots.values_mut().filter(|edge| edge.touches(service)) {
+            if edge.key.0 == service {
+                edge.reference.source.service_type = service_type;
+            }
+            if edge.key.1 == service {
+                edge.reference.destination.service_type = service_type;
+            }
+            edge.cache.take();
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }

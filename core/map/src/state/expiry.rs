@@ -19,6 +19,7 @@ const OTHER: &str = "~other";
 impl State {
     /// Ends what is due at `now`.
     pub(crate) fn expire(&mut self, now: Timestamp) {
+        self.end_waiting(now);
         while let Some(flow) = self.flow_deadlines.pop_due(now) {
             self.expire_flow(flow, now);
         }
@@ -120,7 +121,7 @@ impl State {
         self.judge(id, now);
     }
 
-    fn judge(&mut self, id: Id<Entry>, now: Timestamp) {
+    pub(super) fn judge(&mut self, id: Id<Entry>, now: Timestamp) {
         let Some(entry) = self.services.get_mut(id) else { return };
         let Some(tracker) = &mut entry.tracker else { return };
         if tracker.reminder.is_some_and(|reminder| reminder <= now) {
@@ -135,8 +136,9 @@ impl State {
             self.health_deadlines.set(next, id);
         }
         let status = verdict.change.map_or(before, |(status, _)| status);
-        if verdict.change.is_some() || !entry.health.reasons.contains(&verdict.reason) {
-            entry.health = Health { status, reasons: vec![verdict.reason] };
+        let other_reasons = !verdict.reasons.is_empty() && entry.health.reasons != verdict.reasons;
+        if verdict.change.is_some() || other_reasons {
+            entry.health = Health { status, reasons: verdict.reasons };
             entry.changed();
         }
         let Some((_, since)) = verdict.change else { return };

@@ -34,6 +34,8 @@ pub(crate) struct Flow {
     pub(crate) fresh: Option<u32>,
     /// A deadline of its own is set.
     pub(crate) queued: bool,
+    /// It waits for somebody to become known.
+    pub(crate) waits: bool,
     /// A bound kept it from a place, which was told.
     pub(crate) turned_away: bool,
 }
@@ -79,6 +81,7 @@ impl Flows {
             previous: None,
             fresh: None,
             queued: false,
+            waits: false,
             turned_away: false,
         };
         let id = self.slots.insert(flow)?;

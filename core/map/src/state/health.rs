@@ -1,4 +1,4 @@
-//! Health by traffic: attempts of the last while, and a status that changes only once it has held.
+//! Health by traffic and endpoints: attempts of the last while, and a status that changes only once it has held.
 
 use std::time::Duration;
 
@@ -18,12 +18,33 @@ struct Bucket {
     traffic: bool,
 }
 
+/// How many of a service's endpoints take connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Readiness {
+    pub(crate) ready: usize,
+    pub(crate) total: usize,
+}
+
+impl Readiness {
+    /// None ready is unhealthy, fewer than three quarters degraded; no endpoints say nothing.
+    fn status(self) -> HealthStatus {
+        match self {
+            Self { total: 0, .. } => HealthStatus::Unknown,
+            Self { ready: 0, .. } => HealthStatus::Unhealthy,
+            Self { ready, total } if ready * 4 < total * 3 => HealthStatus::Degraded,
+            _ => HealthStatus::Healthy,
+        }
+    }
+}
+
 /// Attempts to one service in a sliding window, and the status on trial.
 #[derive(Debug, Default)]
 pub(crate) struct Tracker {
     buckets: [Bucket; BUCKETS as usize],
     /// Number of the newest bucket: time divided by a bucket's length.
     newest: u64,
+    /// Its endpoints, where the API server tells of them.
+    pub(crate) endpoints: Option<Readiness>,
     /// A status other than the service's, and since when it has held.
     candidate: Option<(HealthStatus, Timestamp)>,
     /// When a reminder is set; later ones are not needed before it.
@@ -31,12 +52,12 @@ pub(crate) struct Tracker {
 }
 
 /// What an evaluation says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
     /// The new status with the instant since which it has held, once that is long enough.
     pub(crate) change: Option<(HealthStatus, Timestamp)>,
-    /// Why the status is what it is, after the change.
-    pub(crate) reason: HealthReason,
+    /// Why the status is what it is, after the change; empty where it is only its trial that keeps it.
+    pub(crate) reasons: Vec<HealthReason>,
     /// When to evaluate again if nothing comes.
     pub(crate) next: Option<Timestamp>,
 }
@@ -73,7 +94,7 @@ impl Tracker {
         let judged = self.judge(settings);
         if judged == current {
             self.candidate = None;
-            return self.verdict(None, current, self.next_turn(settings));
+            return self.verdict(None, current, self.next_turn(settings), settings);
         }
         let since = match self.candidate {
             Some((candidate, since)) if candidate == judged => since,
@@ -82,11 +103,11 @@ impl Tracker {
         let due = since + hold(current, judged, settings);
         if due <= now {
             self.candidate = None;
-            return self.verdict(Some((judged, since)), judged, self.next_turn(settings));
+            return self.verdict(Some((judged, since)), judged, self.next_turn(settings), settings);
         }
         self.candidate = Some((judged, since));
         let next = self.next_turn(settings).map_or(due, |turn| turn.min(due));
-        self.verdict(None, current, Some(next))
+        self.verdict(None, current, Some(next), settings)
     }
 
     fn verdict(
@@ -94,22 +115,74 @@ impl Tracker {
         change: Option<(HealthStatus, Timestamp)>,
         status: HealthStatus,
         next: Option<Timestamp>,
+        settings: &HealthSettings,
     ) -> Verdict {
-        let reason = match status {
+        let reasons = match self.endpoints {
+            None => vec![self.reason_by_traffic(status)],
+            Some(endpoints) => self.reasons_by_both(endpoints, status, settings),
+        };
+        Verdict { change, reasons, next }
+    }
+
+    fn reason_by_traffic(&self, status: HealthStatus) -> HealthReason {
+        match status {
             HealthStatus::Unknown if !self.is_failing() => HealthReason::NoTraffic,
             HealthStatus::Healthy => HealthReason::ConnectionsSucceed,
             HealthStatus::Unknown | HealthStatus::Degraded | HealthStatus::Unhealthy => {
                 HealthReason::ConnectionsFail
             }
+        }
+    }
+
+    /// The reasons that speak for a status.
+    fn reasons_by_both(
+        &self,
+        endpoints: Readiness,
+        status: HealthStatus,
+        settings: &HealthSettings,
+    ) -> Vec<HealthReason> {
+        let (by_endpoints, by_traffic) = (endpoints.status(), self.by_traffic(settings));
+        let is_bad = |status| status >= HealthStatus::Degraded;
+        let reasons = match status {
+            HealthStatus::Healthy => [
+                (by_endpoints == HealthStatus::Healthy, HealthReason::EndpointsReady),
+                (by_traffic == HealthStatus::Healthy, HealthReason::ConnectionsSucceed),
+                (false, HealthReason::NoEndpoints),
+            ],
+            HealthStatus::Degraded | HealthStatus::Unhealthy => [
+                (is_bad(by_endpoints), HealthReason::EndpointsNotReady),
+                (endpoints.total == 0, HealthReason::NoEndpoints),
+                (
+                    is_bad(by_traffic) || (endpoints.total == 0 && self.is_failing()),
+                    HealthReason::ConnectionsFail,
+                ),
+            ],
+            HealthStatus::Unknown => [
+                (endpoints.total == 0, HealthReason::NoEndpoints),
+                (self.is_failing(), HealthReason::ConnectionsFail),
+                (endpoints.total > 0 && !self.is_failing(), HealthReason::NoTraffic),
+            ],
         };
-        Verdict { change, reason, next }
+        reasons.into_iter().filter(|(speaks, _)| *speaks).map(|(_, reason)| reason).collect()
     }
 
     fn is_failing(&self) -> bool {
         self.buckets.iter().any(|bucket| bucket.failed > 0)
     }
 
+    /// The worse of what endpoints and traffic say. Where there are no endpoints, attempts that all fail are enough.
     fn judge(&self, settings: &HealthSettings) -> HealthStatus {
+        let by_traffic = self.by_traffic(settings);
+        match self.endpoints {
+            None => by_traffic,
+            Some(Readiness { total: 0, .. }) if by_traffic == HealthStatus::Unknown && self.is_failing() => {
+                HealthStatus::Unhealthy
+            }
+            Some(endpoints) => by_traffic.max(endpoints.status()),
+        }
+    }
+
+    fn by_traffic(&self, settings: &HealthSettings) -> HealthStatus {
         let sum =
             |of: fn(&Bucket) -> u32| self.buckets.iter().map(|bucket| u64::from(of(bucket))).sum::<u64>();
         let (attempts, failed) = (sum(|bucket| bucket.attempts), sum(|bucket| bucket.failed));

@@ -5,6 +5,7 @@
 //! to judge.
 
 mod change;
+mod cluster;
 mod deadlines;
 mod dependencies;
 mod edges;
@@ -20,7 +21,7 @@ mod slots;
 mod sums;
 mod view;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::OnceLock;
 
 pub(crate) use change::Change;
@@ -34,7 +35,7 @@ use settle::{Fresh, Stale};
 use slots::Id;
 pub(crate) use view::Structure;
 
-use crate::model::{Gap, Statistics, Timestamp};
+use crate::model::{Gap, ServiceId, Statistics, Timestamp};
 use crate::resolve::Resolver;
 use crate::settings::MapSettings;
 
@@ -55,6 +56,8 @@ pub(crate) struct State {
     fresh_since: Option<Timestamp>,
     /// Names that may have changed since.
     stale: Stale,
+    /// Services that the API server has told of since, and when.
+    declared: BTreeMap<ServiceId, Timestamp>,
     /// Edges that a flow has left, with the edge to which it went.
     left_edges: Vec<(Id<Edge>, Option<Id<Edge>>)>,
     /// Services that something has left because it is named differently now.
@@ -62,6 +65,7 @@ pub(crate) struct State {
     /// Things that the map's own bounds turned away since the last settling.
     turned_away: u64,
 
+    waiting_deadlines: Deadlines<Id<Flow>>,
     flow_deadlines: Deadlines<Id<Flow>>,
     edge_deadlines: Deadlines<Id<Edge>>,
     service_deadlines: Deadlines<Id<Entry>>,
@@ -87,9 +91,11 @@ impl State {
             fresh: Vec::new(),
             fresh_since: None,
             stale: Stale::default(),
+            declared: BTreeMap::new(),
             left_edges: Vec::new(),
             left_services: Vec::new(),
             turned_away: 0,
+            waiting_deadlines: Deadlines::default(),
             flow_deadlines: Deadlines::default(),
             edge_deadlines: Deadlines::default(),
             service_deadlines: Deadlines::default(),
@@ -108,7 +114,8 @@ impl State {
 
     /// Whether facts wait to be settled, or what the map turned away waits to be told.
     pub(crate) fn is_settled(&self) -> bool {
-        self.fresh.is_empty() && self.stale.is_empty() && self.turned_away == 0 && self.changes.is_empty()
+        let nothing_came = self.fresh.is_empty() && self.stale.is_empty() && self.declared.is_empty();
+        nothing_came && self.turned_away == 0 && self.changes.is_empty()
     }
 
     /// Instant of the earliest counter fact that waits to be settled.
@@ -119,6 +126,7 @@ impl State {
     /// When [`expire`](Self::expire) has something to do.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         [
+            self.waiting_deadlines.first(),
             self.flow_deadlines.first(),
             self.edge_deadlines.first(),
             self.service_deadlines.first(),

@@ -13,7 +13,7 @@ use super::settle::Fresh;
 use super::slots::Id;
 use super::sums::{Arrival, Sums};
 use crate::model::{ConnectionRef, Direction, ServiceRef, ServiceType, Side, Timestamp};
-use crate::resolve::{Ends, OTHER_EXTERNALS, Party};
+use crate::resolve::{Ends, Instant, OTHER_EXTERNALS, Party};
 
 /// The only transport that is watched.
 const PROTOCOL: &str = "tcp";
@@ -24,7 +24,19 @@ impl State {
         let id = fresh.flow;
         let Some(flow) = self.flows.get(id) else { return };
         let is_fresh = flow.fresh.is_some();
-        let ends = self.bounded(flow, self.resolver.ends(&flow.key));
+        if flow.place == Place::Nowhere && !is_fresh && flow.sums.is_empty() {
+            return;
+        }
+        let when = self.instant(flow, &fresh.sums, now);
+        let ends = self.bounded(flow, self.resolver.ends(&flow.key, when));
+        if ends == Ends::Waiting {
+            if flow.place == Place::Nowhere {
+                self.wait(id, &fresh.sums);
+            } else if is_fresh {
+                self.add(id, &fresh.sums, now);
+            }
+            return;
+        }
         if self.is_there(flow, &ends) {
             if is_fresh {
                 self.add(id, &fresh.sums, now);
@@ -67,7 +79,7 @@ impl State {
 
     /// Addresses outside beyond the bound are one service. A flow that counts there stays there: counters do not jump.
     fn bounded(&self, flow: &Flow, ends: Ends) -> Ends {
-        let Ends::Pair { source, destination, side, since } = ends else { return ends };
+        let Ends::Pair { source, destination, port, side, since } = ends else { return ends };
         let bound = |party: Party| {
             let is_new = || self.services.find(&party.id()).is_none();
             let full = self.services.externals() >= self.settings.max_externals;
@@ -77,7 +89,7 @@ impl State {
                 party
             }
         };
-        Ends::Pair { source: bound(source), destination: bound(destination), side, since }
+        Ends::Pair { source: bound(source), destination: bound(destination), port, side, since }
     }
 
     fn is_among_others(&self, flow: &Flow) -> bool {
@@ -94,10 +106,11 @@ impl State {
             (Place::Presence(service), Ends::Presence(party)) => {
                 self.services.get(service).is_some_and(|entry| entry.reference == party.service)
             }
-            (Place::Edge(edge), Ends::Pair { source, destination, .. }) => {
+            (Place::Edge(edge), Ends::Pair { source, destination, port, .. }) => {
                 self.edges.get(edge).is_some_and(|edge| {
                     edge.reference.source == source.service
                         && edge.reference.destination == destination.service
+                        && edge.reference.port == *port
                 })
             }
             _ => false,
@@ -107,6 +120,9 @@ impl State {
     /// Whether a flow's ends are other ones because an interval ended, rather than because more is known.
     fn time_passed(&self, flow: &Flow, ends: &Ends) -> bool {
         let Ends::Pair { source, destination, since, .. } = ends else { return false };
+        if self.was_there(flow) {
+            return true;
+        }
         match flow.place {
             Place::Nowhere => false,
             // The client's address was this machine's.
@@ -120,13 +136,21 @@ impl State {
                 edge.reference.source == source.service
                     && match (had_listener, by_listener) {
                         (true, true) => began_later,
-                        (true, false) => true,
+                        // Who is known by the cluster's objects was there before the listener was told of, or did not change.
+                        (true, false) => destination.rule == "address",
                         // Refused before anybody listened; who was accepted was accepted by somebody.
                         (false, true) => was_machine && began_later && flow.sums.counts.opened == 0,
                         (false, false) => was_machine && destination.is_external(),
                     }
             }
         }
+    }
+
+    /// Whether a flow counts where its ends were when it last counted something.
+    fn was_there(&self, flow: &Flow) -> bool {
+        let when = Instant { at: flow.sums.last, patient: false };
+        let then = || self.bounded(flow, self.resolver.ends(&flow.key, when));
+        self.resolver.cluster.is_known() && flow.place != Place::Nowhere && self.is_there(flow, &then())
     }
 
     /// Leaves what a flow counted where it was counted; the flow begins at zero.
@@ -176,13 +200,14 @@ impl State {
     /// `came` is when that happens, where it is not when the flow began.
     fn attach(&mut self, id: Id<Flow>, ends: &Ends, now: Timestamp, came: Option<Timestamp>) {
         let Some(flow) = self.flows.get(id) else { return };
-        let (sums, port) = (flow.sums.clone(), flow.key.port);
+        let sums = flow.sums.clone();
         let arrival = Arrival { came: came.unwrap_or(sums.first), sums: &sums };
         let place = match ends {
             Ends::Presence(party) => self.service(party, &arrival).map(Place::Presence),
-            Ends::Pair { source, destination, side, .. } => {
-                self.edge(source, destination, port, *side, &arrival).map(Place::Edge)
+            Ends::Pair { source, destination, port, side, .. } => {
+                self.edge(source, destination, *port, *side, &arrival).map(Place::Edge)
             }
+            Ends::Waiting => return,
         };
         let Some(flow) = self.flows.get_mut(id) else { return };
         flow.place = place.unwrap_or(Place::Nowhere);

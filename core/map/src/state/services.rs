@@ -12,6 +12,7 @@ use crate::model::{
     Direction, Endpoint, Health, HealthReason, HealthStatus, Service, ServiceId, ServiceRef, ServiceType,
     Timestamp,
 };
+use crate::resolve::Declared;
 
 /// What consumers were told of a service.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,6 +39,8 @@ pub(crate) struct Entry {
     /// Edges from and to it; one to itself counts twice.
     pub(crate) edges: u32,
     pub(crate) told: Told,
+    /// What the API server says of it: it is in the map as long as that is so.
+    pub(crate) declared: Option<Arc<Declared>>,
     /// A deadline of its own is set.
     pub(crate) queued: bool,
     cache: OnceLock<Arc<Service>>,
@@ -46,7 +49,7 @@ pub(crate) struct Entry {
 impl Entry {
     /// Whether something of it is alive in the map.
     pub(crate) fn in_use(&self) -> bool {
-        self.present > 0 || self.edges > 0
+        self.present > 0 || self.edges > 0 || self.declared.is_some()
     }
 
     /// Something was seen of it.
@@ -71,7 +74,7 @@ impl Entry {
                 name: self.reference.name.clone(),
                 service_type: self.reference.service_type,
                 endpoints: self.endpoints(flows),
-                labels: BTreeMap::new(),
+                labels: self.declared.as_ref().map_or_else(BTreeMap::new, |declared| declared.labels.clone()),
                 health: self.health.clone(),
                 first_seen: self.first_seen,
                 last_seen: self.last_seen,
@@ -81,6 +84,11 @@ impl Entry {
     }
 
     fn endpoints(&self, flows: &Flows) -> Vec<Endpoint> {
+        if let Some(declared) =
+            self.declared.as_ref().filter(|_| self.reference.service_type != ServiceType::Node)
+        {
+            return declared.endpoints.clone();
+        }
         let mut endpoints: Vec<_> = flows
             .list(self.presence)
             .filter(|flow| flow.key.direction == Direction::Listen && flow.sums.counts.active() > 0)
@@ -146,6 +154,7 @@ impl Services {
             present: 0,
             edges: 0,
             told: Told::default(),
+            declared: None,
             queued: false,
             cache: OnceLock::new(),
         })?;

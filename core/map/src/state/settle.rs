@@ -2,6 +2,7 @@
 //! counters.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::State;
 use super::edges::Edge;
@@ -29,11 +30,13 @@ pub(crate) struct Stale {
     pub(super) ports: HashSet<u16>,
     /// These addresses have a new owner.
     pub(super) addresses: HashSet<IpAddr>,
+    /// These pods are another service's, by UID.
+    pub(super) pods: HashSet<Arc<str>>,
 }
 
 impl Stale {
     pub(super) fn is_empty(&self) -> bool {
-        !self.everything && self.ports.is_empty() && self.addresses.is_empty()
+        !self.everything && self.ports.is_empty() && self.addresses.is_empty() && self.pods.is_empty()
     }
 
     fn concerns(&self, key: &FlowKey) -> bool {
@@ -51,7 +54,10 @@ impl State {
         for one in &mut fresh {
             self.learn(one);
         }
-        let stale = std::mem::take(&mut self.stale);
+        let displaced = self.settle_declared(now);
+        let mut stale = std::mem::take(&mut self.stale);
+        let pods = std::mem::take(&mut stale.pods);
+        stale.everything |= !pods.is_empty() && self.resolver.pods_with_flows().any(|uid| pods.contains(uid));
         let (known, mut unnamed): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|one| {
             self.flows.get(one.flow).is_some_and(|flow| is_known(flow) && !stale.concerns(&flow.key))
         });
@@ -63,6 +69,11 @@ impl State {
                 self.flows.iter().filter(|(_, flow)| flow.fresh.is_none() && stale.concerns(&flow.key));
             unnamed.extend(concerned.map(|(flow, _)| Fresh { flow, sums: Sums::default() }));
         }
+        // Those with something fresh, or stale ones, are among them already.
+        let nowhere = displaced.into_iter().filter(|id| {
+            self.flows.get(*id).is_some_and(|flow| flow.fresh.is_none() && !stale.concerns(&flow.key))
+        });
+        unnamed.extend(nowhere.map(|flow| Fresh { flow, sums: Sums::default() }));
         self.sort_by_age(&mut unnamed);
         for one in unnamed {
             self.place(&one, now);

@@ -115,6 +115,20 @@ impl Sums {
         strange
     }
 
+    /// Whether nothing was counted.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.counts == Counts::default()
+    }
+
+    /// Forgets all but what is still open, which counts from an instant on.
+    pub(crate) fn keep_open(&mut self, at: Timestamp) {
+        let open = self.counts.active();
+        let preexisting = self.counts.preexisting.min(open);
+        let counts = Counts { opened: open, preexisting, ..Counts::default() };
+        let example = self.example.take();
+        *self = Self { counts, first: at, last: at, rtt: self.rtt, example };
+    }
+
     pub(crate) fn totals(&self) -> FlowTotals {
         FlowTotals {
             opened: self.counts.opened,

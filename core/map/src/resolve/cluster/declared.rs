@@ -1,0 +1,114 @@
+//! Services that are in the map because the API server says so, whether or not anything was seen of them.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::{Cluster, Kept};
+use crate::model::{Endpoint, Pod, ServiceId, ServiceKind, ServiceType, Timestamp};
+
+/// What the API server says about a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Declared {
+    pub(crate) service_type: ServiceType,
+    /// Since when it is so, whatever the order in which that was told.
+    pub(crate) since: Timestamp,
+    /// Sorted.
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) labels: BTreeMap<String, String>,
+}
+
+impl Cluster {
+    /// What is said now about a service; `None` where it is no object of the cluster, or is one no longer.
+    pub(crate) fn declared(&self, id: &ServiceId) -> Option<Declared> {
+        match id.kind {
+            ServiceKind::Service => self.declared_service(id),
+            ServiceKind::Workload => self.declared_workload(id),
+            ServiceKind::Node => {
+                let node = self.nodes.get(&id.name)?;
+                Some(Declared {
+                    service_type: ServiceType::Node,
+                    since: node.from,
+                    endpoints: Vec::new(),
+                    labels: node.object.labels.clone(),
+                })
+            }
+            ServiceKind::Process | ServiceKind::External => None,
+        }
+    }
+
+    /// Whether there are pods of a workload's name, whatever they are called now.
+    pub(crate) fn has_pods(&self, id: &ServiceId) -> bool {
+        let owned = self.owned.get(&(id.namespace.clone(), id.name.clone())).into_iter().flatten();
+        owned.filter_map(|uid| self.pods.get(uid)).any(|pod| pod.ended.is_none())
+    }
+
+    fn declared_service(&self, id: &ServiceId) -> Option<Declared> {
+        let key = (id.namespace.clone(), id.name.clone());
+        let kept = self.services.get(&key).filter(|service| service.ended.is_none())?;
+        let service = &kept.object;
+        let names = self.slices_of.get(&key).into_iter().flatten();
+        let slices = names.filter_map(|name| self.slices.get(&(key.0.clone(), name.clone())));
+        // An endpoint that several slices hold is ready if one of them says so.
+        let mut ready: BTreeMap<(IpAddr, u16), bool> = BTreeMap::new();
+        for slice in slices {
+            for endpoint in &slice.endpoints {
+                for address in &endpoint.addresses {
+                    for port in &slice.ports {
+                        *ready.entry((address.to_canonical(), port.port)).or_default() |= endpoint.ready;
+                    }
+                }
+            }
+        }
+        let endpoints = ready.into_iter().map(|((address, port), ready)| Endpoint { address, port, ready });
+        Some(Declared {
+            service_type: service.service_type,
+            since: kept.from,
+            endpoints: endpoints.collect(),
+            labels: service.labels.clone(),
+        })
+    }
+
+    /// A workload is there while it has a pod that no Service stands before.
+    fn declared_workload(&self, id: &ServiceId) -> Option<Declared> {
+        let now = Timestamp::from_nanos(u64::MAX);
+        let owned = self.owned.get(&(id.namespace.clone(), id.name.clone()))?;
+        let pods = owned.iter().filter_map(|uid| self.pods.get(uid)).filter(|pod| pod.ended.is_none());
+        let own = pods.filter(|pod| {
+            let service = self.identity(&pod.object.uid, now);
+            service.is_some_and(|service| service.service_type == ServiceType::Workload)
+        });
+        let mut declared: Option<Declared> = None;
+        for kept in own {
+            let (pod, since) = (&kept.object, self.its_own_since(kept));
+            let known = declared.get_or_insert_with(|| Declared {
+                service_type: ServiceType::Workload,
+                since,
+                endpoints: Vec::new(),
+                labels: pod.labels.clone(),
+            });
+            known.since = known.since.min(since);
+            // What all pods have in common is the workload's.
+            known.labels.retain(|name, value| pod.labels.get(name) == Some(value));
+            let pairs = pod.ips.iter().flat_map(|ip| pod.container_ports.iter().map(move |port| (ip, *port)));
+            known.endpoints.extend(pairs.map(|(address, port)| Endpoint {
+                address: address.to_canonical(),
+                port,
+                ready: true,
+            }));
+        }
+        if let Some(declared) = &mut declared {
+            declared.endpoints.sort_unstable();
+            declared.endpoints.dedup();
+        }
+        declared
+    }
+
+    /// Since when no Service stands before a pod: since its own begin, or the end of the last one that did.
+    fn its_own_since(&self, pod: &Kept<Pod>) -> Timestamp {
+        let ends = self.members.of(&pod.object.uid).iter().flat_map(|place| {
+            let service = self.services.get(&(pod.object.namespace.clone(), place.service.clone()));
+            [place.until, service.and_then(|service| service.ended)]
+        });
+        ends.flatten().fold(pod.from, Timestamp::max)
+    }
+}

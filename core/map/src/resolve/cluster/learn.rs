@@ -1,0 +1,275 @@
+//! Takes facts about objects, and says which names may have changed by them.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::find::workload;
+use super::owners::{GRACE, MAX_TOMBSTONES, Owner};
+use super::{Cluster, Kept, Key, MAX_OBJECTS};
+use crate::model::{KubernetesFact, KubernetesService, Node, Pod, ServiceId, ServiceKind, Timestamp};
+
+/// What may be called differently after a fact.
+#[derive(Debug, Default)]
+pub(crate) struct Touched {
+    /// Whoever has these addresses.
+    pub(crate) addresses: BTreeSet<IpAddr>,
+    /// These pods.
+    pub(crate) pods: BTreeSet<Arc<str>>,
+    /// Anybody.
+    pub(crate) everything: bool,
+    /// Services that may have come into the map, have changed there, or have gone.
+    pub(crate) declared: BTreeSet<ServiceId>,
+    /// There was no room for the object.
+    pub(crate) turned_away: bool,
+}
+
+impl Cluster {
+    /// Takes a fact that was true at an instant.
+    pub(crate) fn learn(&mut self, fact: KubernetesFact, at: Timestamp) -> Touched {
+        let mut touched = Touched::default();
+        self.forget(at);
+        match fact {
+            KubernetesFact::Service(service) => self.set_service(service, at, &mut touched),
+            KubernetesFact::ServiceGone { namespace, name } => {
+                self.end_service(&(namespace, name), at, &mut touched);
+            }
+            KubernetesFact::EndpointSlice(slice) => self.set_slice(slice, at, &mut touched),
+            KubernetesFact::EndpointSliceGone { namespace, name } => {
+                self.remove_slice(&(namespace, name), at, &mut touched);
+            }
+            KubernetesFact::Pod(pod) => self.set_pod(pod, at, &mut touched),
+            KubernetesFact::PodGone { uid } => self.end_pod(&uid, at, &mut touched),
+            KubernetesFact::Node(node) => self.set_node(node, at, &mut touched),
+            KubernetesFact::NodeGone { name } => self.remove_node(&name, at, &mut touched),
+            KubernetesFact::Scope(scope) => {
+                touched.everything = self.scope != scope;
+                self.scope = scope;
+            }
+        }
+        touched
+    }
+
+    pub(super) fn is_full(&self, touched: &mut Touched) -> bool {
+        touched.turned_away = self.len() >= MAX_OBJECTS;
+        touched.turned_away
+    }
+
+    fn set_service(&mut self, service: KubernetesService, at: Timestamp, touched: &mut Touched) {
+        let key = (service.namespace.clone(), service.name.clone());
+        let mut from = at;
+        match self.services.get(&key) {
+            Some(known) if known.ended.is_none() && known.object == service => return,
+            Some(known) => {
+                if known.ended.is_none() {
+                    from = known.from.min(at);
+                }
+                let old = known.object.clone();
+                self.withdraw(&key, &old, &addresses(&service), at, touched);
+            }
+            None if self.is_full(touched) => return,
+            None => {}
+        }
+        let owner = Owner::Service(key.clone());
+        for address in addresses(&service) {
+            self.owners.begin(address, &owner, from);
+            touched.addresses.insert(address);
+        }
+        for port in service.ports.iter().filter_map(|port| port.node_port) {
+            self.node_ports.entry(port).or_default().insert(key.clone());
+            touched.everything = true;
+        }
+        touched.declared.insert(service_id(&key));
+        self.services.insert(key.clone(), Kept { object: service, from, ended: None });
+        self.touch_endpoints(&key, touched);
+    }
+
+    /// Takes back what a Service had and (but for `kept`) has no longer.
+    fn withdraw(
+        &mut self,
+        key: &Key,
+        service: &KubernetesService,
+        kept: &BTreeSet<IpAddr>,
+        at: Timestamp,
+        touched: &mut Touched,
+    ) {
+        for address in addresses(service).difference(kept) {
+            self.owners.end(*address, &Owner::Service(key.clone()), at);
+            touched.addresses.insert(*address);
+        }
+        for port in service.ports.iter().filter_map(|port| port.node_port) {
+            if let Some(keys) = self.node_ports.get_mut(&port) {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.node_ports.remove(&port);
+                }
+            }
+            touched.everything = true;
+        }
+    }
+
+    fn end_service(&mut self, key: &Key, at: Timestamp, touched: &mut Touched) {
+        let Some(known) = self.services.get_mut(key).filter(|known| known.ended.is_none()) else { return };
+        known.ended = Some(at);
+        let service = known.object.clone();
+        self.ended_services.push_back((at, key.clone()));
+        self.withdraw(key, &service, &BTreeSet::new(), at, touched);
+        touched.declared.insert(service_id(key));
+        self.touch_endpoints(key, touched);
+    }
+
+    /// Everybody behind a Service may be called differently.
+    fn touch_endpoints(&self, key: &Key, touched: &mut Touched) {
+        for name in self.slices_of.get(key).into_iter().flatten() {
+            if let Some(slice) = self.slices.get(&(key.0.clone(), name.clone())) {
+                self.touch_slice(slice, touched);
+            }
+        }
+    }
+
+    /// A pod may be called differently, and its workload may come or go by that.
+    pub(super) fn touch_pod(&self, uid: &Arc<str>, touched: &mut Touched) {
+        let Some(pod) = self.pods.get(uid) else { return };
+        touched.pods.insert(uid.clone());
+        touched.addresses.extend(pod.object.ips.iter().map(IpAddr::to_canonical));
+        touched.declared.insert(workload(&pod.object).id());
+    }
+
+    fn set_pod(&mut self, pod: Pod, at: Timestamp, touched: &mut Touched) {
+        let uid = pod.uid.clone();
+        let mut from = pod.started_at.unwrap_or(at).min(at);
+        if let Some(known) = self.pods.get(&uid) {
+            if known.ended.is_some() || known.object == pod {
+                return;
+            }
+            from = from.min(known.from);
+            let owner = Owner::Pod(uid.clone());
+            for address in known.object.ips.iter().filter(|address| !pod.ips.contains(address)) {
+                self.owners.end(*address, &owner, at);
+                touched.addresses.insert(address.to_canonical());
+            }
+            touched.declared.insert(workload(&known.object).id());
+        } else if self.is_full(touched) {
+            return;
+        }
+        for container in &pod.container_ids {
+            self.containers.insert(container.clone(), uid.clone());
+        }
+        self.owned.entry(owner_key(&pod)).or_default().insert(uid.clone());
+        if pod.host_network {
+            self.host_pods.entry(pod.node.clone()).or_default().insert(uid.clone());
+            touched.everything = true;
+        } else {
+            for address in &pod.ips {
+                self.owners.begin(*address, &Owner::Pod(uid.clone()), from);
+            }
+        }
+        let over = pod.phase.is_over();
+        self.pods.insert(uid.clone(), Kept { object: pod, from, ended: None });
+        self.touch_pod(&uid, touched);
+        if over {
+            self.end_pod(&uid, at, touched);
+        }
+    }
+
+    fn end_pod(&mut self, uid: &Arc<str>, at: Timestamp, touched: &mut Touched) {
+        let Some(pod) = self.pods.get_mut(uid).filter(|pod| pod.ended.is_none()) else { return };
+        pod.ended = Some(at);
+        let ips = pod.object.ips.clone();
+        for address in ips {
+            self.owners.end(address, &Owner::Pod(uid.clone()), at);
+        }
+        self.ended_pods.push_back((at, uid.clone()));
+        self.touch_pod(uid, touched);
+    }
+
+    fn set_node(&mut self, node: Node, at: Timestamp, touched: &mut Touched) {
+        let mut from = at;
+        match self.nodes.get(&node.name) {
+            Some(known) if known.object == node => return,
+            Some(known) => {
+                from = known.from.min(at);
+                let gone = known.object.addresses.iter().filter(|address| !node.addresses.contains(address));
+                for address in gone {
+                    self.owners.end(*address, &Owner::Node(node.name.clone()), at);
+                }
+            }
+            None if self.is_full(touched) => return,
+            None => {}
+        }
+        for address in &node.addresses {
+            // A machine has its addresses for longer than it has been a node.
+            self.owners.begin(*address, &Owner::Node(node.name.clone()), Timestamp::ZERO);
+        }
+        touched.everything = true;
+        touched.declared.insert(Self::node_ref(&node.name).id());
+        self.nodes.insert(node.name.clone(), Kept { object: node, from, ended: None });
+    }
+
+    fn remove_node(&mut self, name: &Arc<str>, at: Timestamp, touched: &mut Touched) {
+        let Some(node) = self.nodes.remove(name) else { return };
+        for address in node.object.addresses {
+            self.owners.end(address, &Owner::Node(name.clone()), at);
+        }
+        touched.everything = true;
+        touched.declared.insert(Self::node_ref(name).id());
+    }
+
+    /// Forgets what went too long ago to be named.
+    fn forget(&mut self, now: Timestamp) {
+        self.owners.forget(now);
+        let is_over = |ended: Option<Timestamp>, kept: usize| {
+            ended.is_some_and(|at| at + GRACE <= now) || kept > MAX_TOMBSTONES
+        };
+        while is_over(self.ended_pods.front().map(|(at, _)| *at), self.ended_pods.len())
+            && let Some((_, uid)) = self.ended_pods.pop_front()
+        {
+            self.forget_pod(&uid);
+        }
+        while is_over(self.ended_services.front().map(|(at, _)| *at), self.ended_services.len())
+            && let Some((at, key)) = self.ended_services.pop_front()
+        {
+            // It may have been made anew since.
+            if self.services.get(&key).is_some_and(|service| service.ended == Some(at)) {
+                self.services.remove(&key);
+            }
+        }
+    }
+
+    fn forget_pod(&mut self, uid: &Arc<str>) {
+        self.members.forget(uid);
+        let Some(Kept { object: pod, .. }) = self.pods.remove(uid) else { return };
+        for container in &pod.container_ids {
+            self.containers.remove(container);
+        }
+        remove_from(&mut self.owned, &owner_key(&pod), uid);
+        remove_from(&mut self.host_pods, &pod.node, uid);
+    }
+}
+
+/// All addresses of a Service.
+fn addresses(service: &KubernetesService) -> BTreeSet<IpAddr> {
+    let all = service.cluster_ips.iter().chain(&service.external_ips).chain(&service.load_balancer_ips);
+    all.map(IpAddr::to_canonical).collect()
+}
+
+pub(super) fn service_id(key: &Key) -> ServiceId {
+    ServiceId::new(ServiceKind::Service, key.0.clone(), key.1.clone())
+}
+
+fn owner_key(pod: &Pod) -> Key {
+    (pod.namespace.clone(), pod.owner.name.clone())
+}
+
+fn remove_from<K: std::hash::Hash + Eq>(
+    sets: &mut crate::collections::HashMap<K, BTreeSet<Arc<str>>>,
+    key: &K,
+    value: &Arc<str>,
+) {
+    if let Some(set) = sets.get_mut(key) {
+        set.remove(value);
+        if set.is_empty() {
+            sets.remove(key);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The cluster as its API server tells it: which Service, pod or node has an address at an instant, and which Service or
+//! workload a pod belongs to. `learn` takes facts, `find` answers, `declared` says what belongs into the map.
+
+mod declared;
+mod find;
+mod learn;
+mod members;
+mod owners;
+mod slices;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+pub(crate) use declared::Declared;
+pub(crate) use find::Found;
+use members::Members;
+use owners::Owners;
+
+use crate::collections::HashMap;
+use crate::model::{
+    AddressRange, ClusterScope, EndpointSlice, KubernetesService, Node, Pod, ServiceRef, ServiceType,
+    Timestamp,
+};
+
+/// Namespace and name.
+pub(crate) type Key = (Arc<str>, Arc<str>);
+
+/// A Service and the name of one of its ports.
+type NamedPort = (Key, Arc<str>);
+
+/// Objects that are kept, ended ones included: pods, Services, slices and nodes of a cluster at the limits that Kubernetes
+/// itself is tested for (150,000 pods, 10,000 Services, 5,000 nodes). More are turned away and counted.
+pub(crate) const MAX_OBJECTS: usize = 250_000;
+
+/// Name of the workload that stands for addresses inside the cluster that nobody known has.
+pub(crate) const UNRESOLVED: &str = "~unresolved";
+
+/// The same where not all namespaces are watched.
+pub(crate) const UNWATCHED: &str = "~unwatched";
+
+/// An object with the time it was there.
+#[derive(Debug)]
+struct Kept<T> {
+    object: T,
+    from: Timestamp,
+    ended: Option<Timestamp>,
+}
+
+impl<T> Kept<T> {
+    fn is_there(&self, at: Timestamp) -> bool {
+        self.ended.is_none_or(|ended| at < ended)
+    }
+}
+
+/// Everything that is known of the cluster.
+#[derive(Debug, Default)]
+pub(crate) struct Cluster {
+    services: HashMap<Key, Kept<KubernetesService>>,
+    slices: HashMap<Key, EndpointSlice>,
+    /// Names of the slices of each Service.
+    slices_of: HashMap<Key, BTreeSet<Arc<str>>>,
+    pods: HashMap<Arc<str>, Kept<Pod>>,
+    nodes: HashMap<Arc<str>, Kept<Node>>,
+    scope: ClusterScope,
+
+    owners: Owners,
+    members: Members,
+    /// Endpoints that are no pods, with namespace, Service and name of the port.
+    by_hand: HashMap<(IpAddr, u16), BTreeSet<NamedPort>>,
+    /// Services by node port.
+    node_ports: HashMap<u16, BTreeSet<Key>>,
+    /// Pods by container id.
+    containers: HashMap<Arc<str>, Arc<str>>,
+    /// Pods that live in the network namespace of a node, by the node's name.
+    host_pods: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
+    /// Pods of each owner.
+    owned: HashMap<Key, BTreeSet<Arc<str>>>,
+    /// What has ended, in the order in which that was told.
+    ended_pods: VecDeque<(Timestamp, Arc<str>)>,
+    ended_services: VecDeque<(Timestamp, Key)>,
+}
+
+impl Cluster {
+    fn len(&self) -> usize {
+        self.services.len() + self.slices.len() + self.pods.len() + self.nodes.len()
+    }
+
+    fn ranges(&self) -> impl Iterator<Item = &AddressRange> {
+        self.scope.ranges.iter().chain(self.nodes.values().flat_map(|node| &node.object.pod_ranges))
+    }
+
+    fn service_ref(service: &KubernetesService) -> ServiceRef {
+        ServiceRef {
+            namespace: service.namespace.clone(),
+            name: service.name.clone(),
+            service_type: service.service_type,
+        }
+    }
+
+    /// A node as a service.
+    pub(crate) fn node_ref(name: &Arc<str>) -> ServiceRef {
+        ServiceRef { namespace: "".into(), name: name.clone(), service_type: ServiceType::Node }
+    }
+}
