@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Connection, Gap, RunId, Service, Timestamp};
 
-/// Sums over a snapshot, the seed document's four.
+/// Sums over a snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SnapshotTotals {
     /// Services in the map.
