@@ -100,6 +100,15 @@ impl ServiceMap {
         }
     }
 
+    /// The last call: settles what came, and tells at once what waits for the debounce window to close or for an interval
+    /// to end.
+    pub fn finish(&mut self, now: Timestamp) {
+        self.advance(now);
+        if self.ready {
+            self.teller.finish(&mut self.state, self.now);
+        }
+    }
+
     fn meet_deadlines(&mut self, until: Timestamp) {
         while let Some(due) = self.first_deadline().filter(|due| *due <= until) {
             self.state.expire(due);
@@ -153,8 +162,8 @@ impl ServiceMap {
         }
     }
 
-    /// The map as events marked `initial`, for a consumer that starts now: services, then connections, then
-    /// dependencies. They carry the sequence number of the log's last event and take no number of their own. What the log
+    /// The map as events marked `initial`, for a consumer that starts now: services, connections, those that fail,
+    /// dependencies, gaps. They carry the sequence number of the log's last event and take no number of their own. What the log
     /// has not told yet is not among them: it follows there.
     pub fn initial_events(&self, now: Timestamp) -> Vec<Arc<Event>> {
         self.teller.initial(&self.state, now)

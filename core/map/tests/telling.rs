@@ -4,7 +4,7 @@ mod lab;
 
 use std::time::Duration;
 
-use lab::{Lab, at, client, listener};
+use lab::{Lab, at, client, listener, server};
 use servicemap_map::model::{
     EventData, EventType, FactBody, Gap, GapReason, HealthReason, HealthStatus, Severity, SourceId,
 };
@@ -465,6 +465,101 @@ fn what_waits_to_be_told_is_not_initial() {
     lab.settle();
     let initial = lab.map.initial_events(lab.now);
     assert!(initial.iter().all(|event| event.event_type == EventType::ServiceDiscovered), "{initial:?}");
+}
+
+#[test]
+fn a_consumer_that_starts_is_told_of_edges_that_fail() {
+    let mut lab = with_listener();
+    lab.tell(client("curl", "127.0.0.1", 80).refused(1));
+    lab.until(20.0);
+    let live = lab.events();
+    let initial = lab.map.initial_events(lab.now);
+    let failing = initial.iter().find(|event| event.event_type == EventType::ConnectionFailed).unwrap();
+    assert_eq!((&*failing.subject, failing.initial), (EDGE, true));
+    assert!(live.iter().any(|told| told.id == failing.id), "the same fact has the same id");
+    lab.tell(client("curl", "127.0.0.1", 80).short(1));
+    lab.until(30.0);
+    let initial = lab.map.initial_events(lab.now);
+    assert!(initial.iter().all(|event| event.event_type != EventType::ConnectionFailed), "it succeeds again");
+}
+
+#[test]
+fn what_was_lost_before_readiness_is_told_to_who_starts() {
+    let mut lab = Lab::starting(MapSettings::default());
+    let gap = |count, at| Gap { reason: GapReason::FlowMapFull, count, healed: false, at };
+    lab.state(FactBody::Gap(gap(3, at(0.0))));
+    lab.ready();
+    let gaps = |lab: &Lab| {
+        let initial = lab.map.initial_events(lab.now).into_iter();
+        let gaps = initial.filter(|event| event.event_type == EventType::CaptureGap);
+        gaps.map(|event| event.data.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(gaps(&lab), [EventData::Gap(gap(3, at(0.0)))]);
+    lab.until(5.0);
+    lab.state(FactBody::Gap(gap(4, at(5.0))));
+    lab.settle();
+    lab.state(FactBody::Gap(gap(5, at(5.1))));
+    lab.settle();
+    assert_eq!(gaps(&lab), [EventData::Gap(gap(7, at(0.0)))], "the log has not told the last one yet");
+    lab.until(10.0);
+    assert_eq!(gaps(&lab), [EventData::Gap(gap(12, at(0.0)))]);
+}
+
+#[test]
+fn the_last_call_tells_what_waits() {
+    let mut lab = with_listener();
+    let gap = || FactBody::Gap(Gap { reason: GapReason::FlowMapFull, count: 1, healed: false, at: at(10.0) });
+    lab.tell(client("curl", "127.0.0.1", 80).opened(1));
+    lab.state(gap());
+    lab.settle();
+    lab.state(gap());
+    lab.settle();
+    lab.events();
+    lab.map.finish(at(10.5));
+    let told: Vec<_> =
+        lab.events().iter().map(|event| (event.event_type, event.at <= event.observed_at)).collect();
+    let types = [
+        EventType::CaptureGap,
+        EventType::ConnectionEstablished,
+        EventType::DependencyDetected,
+        EventType::TopologyChanged,
+    ];
+    assert_eq!(told, types.map(|event_type| (event_type, true)));
+}
+
+#[test]
+fn the_last_call_of_a_map_that_is_not_ready_tells_nothing() {
+    let mut lab = Lab::starting(MapSettings::default());
+    lab.tell(client("curl", "192.0.2.1", 80).opened(1));
+    lab.map.finish(at(10.0));
+    assert!(lab.news().is_empty());
+}
+
+#[test]
+fn edges_asleep_beyond_the_bound_are_told_as_expired() {
+    let mut lab = Lab::new();
+    for port in 1..=70 {
+        lab.tell(client("ftp", "192.0.2.1", port).short(1));
+    }
+    lab.until(60.0);
+    assert!(lab.edges().is_empty());
+    let count = |news: &[String], kind: &str| news.iter().filter(|line| line.starts_with(kind)).count();
+    let news = lab.news();
+    assert_eq!((count(&news, "connection.established"), count(&news, "connection.expired")), (70, 70 - 64));
+    lab.until(1000.0);
+    assert_eq!(count(&lab.news(), "connection.expired"), 64, "with its services");
+}
+
+#[test]
+fn clients_from_outside_that_reset_what_was_accepted_say_nothing_about_the_server() {
+    let mut lab = with_listener();
+    for second in 0..40 {
+        lab.tell(server("web", "192.0.2.1", 80).short(1).reset(1));
+        lab.until(11.0 + f64::from(second));
+    }
+    assert_eq!(lab.edge("/192.0.2.1->box/web:80/tcp").totals.failed.reset, 40, "it is counted");
+    assert_eq!(lab.service("process:box/web").health.status, HealthStatus::Healthy);
+    assert!(lab.news().iter().all(|line| !line.starts_with("connection.failed")));
 }
 
 #[test]

@@ -53,6 +53,11 @@ impl Pace {
         if self.next()? > now {
             return None;
         }
+        self.pop()
+    }
+
+    /// Takes out a subject that waits, however long it would have to.
+    pub(crate) fn pop(&mut self) -> Option<Subject> {
         self.waiting.pop_first().map(|(_, subject)| subject)
     }
 

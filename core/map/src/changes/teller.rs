@@ -19,6 +19,10 @@ use crate::model::{
 use crate::settings::{EmissionMode, MapSettings};
 use crate::state::{Change, EdgeTold, State};
 
+/// Edges of one dependency that may be asleep at a time: as many ports as two services have in common, and far fewer than
+/// a protocol with a new port for each transfer would leave behind in a day. Those beyond are told as expired.
+const MAX_ASLEEP: usize = 64;
+
 /// A dependency that went and has not been told so.
 #[derive(Debug)]
 struct GoneDependency {
@@ -107,6 +111,16 @@ impl Teller {
         if let Some(due) = self.next_full.filter(|due| *due <= now) {
             self.tell_topology(state, due, now, [Vec::new(), Vec::new(), Vec::new(), Vec::new()]);
             self.next_full = Some(now + self.settings.full_snapshot_interval);
+        }
+    }
+
+    /// Nothing will come after this: tells now what waits for the end of a window or an interval.
+    pub(crate) fn finish(&mut self, state: &mut State, now: Timestamp) {
+        while let Some(subject) = self.pace.pop() {
+            self.speak(subject, state, now);
+        }
+        if let Some(window) = self.window.take() {
+            self.close(window, state, now);
         }
     }
 
@@ -317,7 +331,7 @@ impl Teller {
         let [came, went] = services;
         let changes = [came, went, added, removed];
         if changes.iter().any(|changed| !changed.is_empty()) {
-            self.tell_topology(state, window.ends, now, changes);
+            self.tell_topology(state, window.ends.min(now), now, changes);
         }
     }
 
@@ -346,12 +360,12 @@ impl Teller {
         let mut expired = Vec::new();
         for (edge, gone) in std::mem::take(&mut self.gone_edges) {
             let key = (edge.source.id(), edge.destination.id());
-            if let Some(view) = state.dependency_view(&key.0, &key.1) {
-                if gone.told.established {
+            match state.dependency_view(&key.0, &key.1) {
+                Some(_) if !gone.told.established => {}
+                Some(view) if view.asleep.len() < MAX_ASLEEP => {
                     view.asleep.insert(edge, gone.connection);
                 }
-            } else {
-                expired.push((gone.connection, gone.at));
+                _ => expired.push((gone.connection, gone.at)),
             }
         }
         let dependencies = std::mem::take(&mut self.gone_dependencies);
@@ -391,7 +405,8 @@ impl Teller {
         self.write(self.composer.topology(change, When { at, now }), state);
     }
 
-    /// What consumers were told of the map so far, as events marked `initial`: services, connections, dependencies.
+    /// What consumers were told of the map so far, as events marked `initial`: services, connections, those that fail,
+    /// dependencies, gaps.
     pub(crate) fn initial(&self, state: &State, now: Timestamp) -> Vec<Arc<Event>> {
         let sequence = self.log.next_sequence() - 1;
         let services = state.told_services().map(|(at, service)| {
@@ -403,8 +418,29 @@ impl Teller {
         let dependencies = state.told_dependencies().into_iter().map(|(at, dependency)| {
             self.composer.dependency(EventType::DependencyDetected, dependency, When { at, now })
         });
-        let all = services.chain(connections).chain(dependencies);
+        let failing = state.told_failing().map(|(at, connection)| {
+            self.composer.connection(EventType::ConnectionFailed, connection, When { at, now })
+        });
+        let gaps = self.told_gaps(state).into_iter().map(|gap| {
+            let at = gap.at;
+            self.composer.gap(gap, When { at, now })
+        });
+        let all = services.chain(connections).chain(failing).chain(dependencies).chain(gaps);
         all.map(|event| Arc::new(Event { initial: true, sequence, ..event })).collect()
+    }
+
+    /// Gaps without the part that waits for the end of its interval: the latest of each reason.
+    fn told_gaps(&self, state: &State) -> Vec<Gap> {
+        let mut waiting = self.gaps.clone();
+        let mut gaps = state.gaps();
+        for gap in gaps.iter_mut().rev() {
+            let Some(later) = waiting.get_mut(&gap.reason) else { continue };
+            let untold = later.count.min(gap.count);
+            later.count -= untold;
+            gap.count -= untold;
+        }
+        gaps.retain(|gap| gap.count > 0);
+        gaps
     }
 
     fn write(&mut self, event: Event, state: &mut State) {

@@ -94,7 +94,7 @@ impl Edge {
             turn.established = true;
         }
         // Starts to fail when at least half of the attempts fail, stops when all succeed: in between nothing turns.
-        let (attempts, failed) = sums.counts.attempts();
+        let (attempts, failed) = self.attempts(sums);
         if self.failing.is_none() && failed > 0 && failed >= attempts - failed {
             self.failing = Some(arrival.came.max(sums.last));
             turn.failing = true;
@@ -131,6 +131,16 @@ impl Edge {
     pub(crate) fn offered(&self) -> bool {
         let offers = ["listener", "service", "endpoint", "node_port", "host_port"];
         self.side == Side::Server || offers.contains(&self.destination_rule)
+    }
+
+    /// Attempts that say something about the destination, and how many of them failed. What is counted at the server was
+    /// accepted: there a reset is the client's doing, as of a load balancer that checks whether the port is open.
+    pub(crate) fn attempts(&self, sums: &Sums) -> (u64, u64) {
+        let (attempts, failed) = sums.counts.attempts();
+        match self.side {
+            Side::Client => (attempts, failed),
+            Side::Server => (attempts - failed, 0),
+        }
     }
 
     /// Whether attempts say something about the destination: not so at a port of the machine where nobody listens.

@@ -5,7 +5,6 @@ use super::edges::Edge;
 use super::flows::{Flow, Place};
 use super::services::Entry;
 use super::slots::Id;
-use super::sums::Sums;
 use super::{Change, State};
 use crate::model::{Direction, Health, HealthStatus, Timestamp};
 
@@ -114,10 +113,16 @@ impl State {
     }
 
     /// Counts attempts to a service and judges its health anew.
-    pub(super) fn record_attempts(&mut self, id: Id<Entry>, sums: &Sums, now: Timestamp) {
+    pub(super) fn record_attempts(
+        &mut self,
+        id: Id<Entry>,
+        at: Timestamp,
+        attempts: (u64, u64),
+        now: Timestamp,
+    ) {
         let Some(entry) = self.services.get_mut(id) else { return };
         let tracker = entry.tracker.get_or_insert_default();
-        tracker.record(sums.last, sums.counts.attempts(), &self.settings.health);
+        tracker.record(at, attempts, &self.settings.health);
         self.judge(id, now);
     }
 

@@ -39,6 +39,7 @@ impl State {
         let turn = edge.merge(arrival);
         let (source, destination, _) = edge.key;
         let (needed, tells_health) = (edge.shows_dependency(), edge.tells_health());
+        let attempts = edge.attempts(sums);
         if turn.established || turn.failing {
             self.changes.push(Change::EdgeTurned(edge.reference.clone()));
         }
@@ -46,7 +47,7 @@ impl State {
         self.add_to_service(destination, sums);
         // Counters that moved may be from before the window, and then say nothing about now.
         if tells_health && sums.first + self.settings.health.window >= now {
-            self.record_attempts(destination, sums, now);
+            self.record_attempts(destination, sums.last, attempts, now);
         }
         if needed {
             self.show_dependency(id, arrival.came);
@@ -134,7 +135,7 @@ impl State {
         }
     }
 
-    /// Removes services, and the dependencies from and to them. `at` says when each went.
+    /// Removes services, sorted by id, and the dependencies from and to them. `at` says when each went.
     pub(super) fn remove_services(&mut self, ids: &[Id<Entry>], at: impl Fn(&Entry) -> Timestamp) {
         if ids.is_empty() {
             return;
@@ -148,7 +149,8 @@ impl State {
             *self.statistics.services_removed.entry(service.namespace.clone()).or_default() += 1;
             self.changes.push(Change::ServiceRemoved { service, told: entry.told.present, at });
         }
-        let gone = |(source, destination): DependencyKey| ids.contains(&source) || ids.contains(&destination);
+        let is_gone = |id| ids.binary_search(&id).is_ok();
+        let gone = |(source, destination): DependencyKey| is_gone(source) || is_gone(destination);
         for needed in self.dependencies.take(gone) {
             self.dependency_went(needed, latest);
         }

@@ -123,6 +123,12 @@ impl State {
         edges.filter(|edge| edge.told.established).filter_map(|edge| Some((edge.established?, edge.view())))
     }
 
+    /// Edges that consumers know as failing, with the instant since when, sorted.
+    pub(crate) fn told_failing(&self) -> impl Iterator<Item = (Timestamp, Arc<Connection>)> {
+        let edges = self.structure().edges.iter().filter_map(|id| self.edges.get(*id));
+        edges.filter(|edge| edge.told.failing).filter_map(|edge| Some((edge.failing?, edge.view())))
+    }
+
     /// Dependencies that consumers know, with the instant of their first sight, sorted.
     pub(crate) fn told_dependencies(&self) -> Vec<(Timestamp, Arc<Dependency>)> {
         let told = self.dependencies.iter().filter(|(_, needed)| needed.told);

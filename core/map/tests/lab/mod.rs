@@ -234,6 +234,12 @@ impl Delta {
         self
     }
 
+    /// Cut off by the other side in mid-life.
+    pub(crate) fn reset(mut self, count: u64) -> Self {
+        self.0.failed.reset = count;
+        self
+    }
+
     pub(crate) fn bytes(mut self, sent: u64, received: u64) -> Self {
         self.0.bytes_sent = sent;
         self.0.bytes_received = received;
