@@ -4,6 +4,7 @@
 //! `servicemap-map` crate turns facts into a map and events, doors (`telemetry`, `cli`, the C ABI) carry them out.
 
 pub mod capture;
+mod clock;
 pub mod host;
 mod observer;
 pub mod settings;

@@ -6,7 +6,7 @@ use std::hash::{Hash as _, Hasher as _};
 use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
-use servicemap_map::model::{Fact, FactBody, Gap, Origin, SourceId, Timestamp};
+use servicemap_map::model::{Fact, FactBody, Gap, Origin, SourceId};
 
 use super::decode::{self, KEY, VALUE};
 use super::{Capture, CaptureError, Losses, layout, sys};
@@ -68,7 +68,7 @@ impl Capture {
     }
 
     fn empty(&mut self, which: usize, out: &mut Vec<Fact>) -> Result<usize, CaptureError> {
-        let wall = sys::wall_offset();
+        let wall = self.clock.ahead();
         let mut buffer = std::mem::take(&mut self.buffer);
         let mut flows = 0;
         let result = (|| {
@@ -147,7 +147,7 @@ impl Capture {
 
     fn tell_losses(&mut self, out: &mut Vec<Fact>) {
         let now: Losses = self.losses();
-        let at = Timestamp::from_nanos(sys::wall_now());
+        let at = self.clock.now();
         for ((reason, count), (_, before)) in now.by_reason().into_iter().zip(self.told.by_reason()) {
             if count > before {
                 self.sequence += 1;

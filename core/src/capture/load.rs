@@ -102,6 +102,7 @@ fn attach(
         known: HashSet::new(),
         buffer: drain::Buffer::default(),
         sequence: 0,
+        clock: crate::clock::Clock::default(),
         told: Losses::default(),
         ebpf,
     })

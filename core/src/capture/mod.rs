@@ -34,6 +34,7 @@ pub use requirements::{Requirement, State, requirements};
 pub use settings::{CaptureSettings, Hook, HookChoice};
 pub use wait::{CgroupMade, Poll};
 
+use crate::clock::Clock;
 use decode::Names;
 use servicemap_ebpf_layout as layout;
 
@@ -57,6 +58,7 @@ pub struct Capture {
     known: HashSet<u64>,
     buffer: drain::Buffer,
     sequence: u64,
+    clock: Clock,
     told: Losses,
 }
 

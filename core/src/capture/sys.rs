@@ -154,14 +154,6 @@ pub(super) fn grace_period() {
     }
 }
 
-fn clock(id: libc::clockid_t) -> u64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `now` is a whole timespec.
-    unsafe { libc::clock_gettime(id, &raw mut now) };
-    let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0));
-    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
-}
-
 /// Gives freed memory back to the system: reading the kernel's type information takes tens of MiB for a moment, which
 /// glibc would keep for ever.
 pub(super) fn give_memory_back() {
@@ -170,16 +162,6 @@ pub(super) fn give_memory_back() {
     unsafe {
         libc::malloc_trim(0);
     }
-}
-
-/// What to add to the kernel's monotonic clock to get wall time (wrapping).
-pub(super) fn wall_offset() -> u64 {
-    clock(libc::CLOCK_REALTIME).wrapping_sub(clock(libc::CLOCK_MONOTONIC))
-}
-
-/// Wall time in nanoseconds.
-pub(super) fn wall_now() -> u64 {
-    clock(libc::CLOCK_REALTIME)
 }
 
 /// What the kernel accounts for a map, in bytes.

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use servicemap_map::changes::{Batch, Cursor};
-use servicemap_map::model::{Event, Snapshot};
+use servicemap_map::model::{Event, Snapshot, Timestamp};
 
-use super::shared::{Inner, Shared, now};
+use super::shared::{Inner, Shared, deadline};
 
 /// What a new consumer gets of what exists already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,10 +55,10 @@ impl Consumer {
     }
 
     pub(super) fn next(&mut self, shared: &Shared, max: usize, timeout: Duration) -> Next {
-        let until = Instant::now() + timeout;
+        let until = deadline(timeout);
         let mut inner = shared.lock();
         loop {
-            if let Some(next) = self.try_next(&mut inner, max.max(1)) {
+            if let Some(next) = self.try_next(&mut inner, max.max(1), shared.now()) {
                 return next;
             }
             let (back, in_time) = shared.wait(inner, until);
@@ -69,7 +69,7 @@ impl Consumer {
         }
     }
 
-    fn try_next(&mut self, inner: &mut Inner, max: usize) -> Option<Next> {
+    fn try_next(&mut self, inner: &mut Inner, max: usize, now: Timestamp) -> Option<Next> {
         if inner.wakes != self.wakes {
             self.wakes = inner.wakes;
             return Some(Next::Woken);
@@ -80,8 +80,8 @@ impl Consumer {
                 let cursor = inner.map.log().cursor_at_end();
                 self.cursor = Some(cursor);
                 match self.initial {
-                    Initial::Snapshot => return Some(Self::snapshot(inner, Batch::empty_at(cursor))),
-                    Initial::Events => self.pending = inner.map.initial_events(now()).into(),
+                    Initial::Snapshot => return Some(Self::snapshot(inner, Batch::empty_at(cursor), now)),
+                    Initial::Events => self.pending = inner.map.initial_events(now).into(),
                     Initial::Nothing => {}
                 }
                 cursor
@@ -95,7 +95,7 @@ impl Consumer {
         let batch = inner.map.log().read(&mut cursor, max);
         self.cursor = Some(cursor);
         if batch.lost > 0 {
-            return Some(Self::snapshot(inner, batch));
+            return Some(Self::snapshot(inner, batch, now));
         }
         if batch.events.is_empty() {
             return inner.ended.then_some(Next::Ended);
@@ -103,8 +103,8 @@ impl Consumer {
         Some(Next::Batch { batch, snapshot: None })
     }
 
-    fn snapshot(inner: &mut Inner, batch: Batch) -> Next {
-        let snapshot = inner.timed("snapshot", |map| map.snapshot(now()));
+    fn snapshot(inner: &mut Inner, batch: Batch, now: Timestamp) -> Next {
+        let snapshot = inner.timed("snapshot", |map| map.snapshot(now));
         Next::Batch { batch, snapshot: Some(Arc::new(snapshot)) }
     }
 }

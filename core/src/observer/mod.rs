@@ -5,6 +5,8 @@
 
 mod consumer;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -134,7 +136,7 @@ impl Observer {
             self.shared.end();
             return Ok(());
         };
-        let until = Instant::now() + deadline;
+        let until = shared::deadline(deadline);
         while !self.shared.wait_ended(until.saturating_duration_since(Instant::now())) {
             if Instant::now() >= until {
                 *thread = Thread::Running(handle);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use servicemap_map::ServiceMap;
 use servicemap_map::model::{
@@ -10,12 +10,15 @@ use servicemap_map::model::{
 };
 use uuid::Uuid;
 
+use crate::clock::Clock;
 use crate::settings::Settings;
 
-/// The wall clock. The pure half never reads one.
-pub(super) fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_nanos(u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX))
+/// Waits without an end are this long: what is added to an instant must not overflow.
+const LONGEST_WAIT: Duration = Duration::from_hours(24 * 365);
+
+/// The instant at which a wait is over.
+pub(super) fn deadline(timeout: Duration) -> Instant {
+    Instant::now() + timeout.min(LONGEST_WAIT)
 }
 
 /// Everything behind the lock.
@@ -48,12 +51,14 @@ pub(super) struct Shared {
     inner: Mutex<Inner>,
     changed: Condvar,
     info: ObserverInfo,
+    clock: Clock,
 }
 
 impl Shared {
     pub(super) fn new(settings: &Settings) -> Self {
         let run_id = RunId(Uuid::new_v4());
-        let started_at = now();
+        let clock = Clock::default();
+        let started_at = clock.now();
         let mut map = ServiceMap::new(settings.map.clone(), run_id, started_at);
         map.expect(SourceId::Host);
         if settings.enable_ebpf {
@@ -74,7 +79,12 @@ impl Shared {
             stopping: false,
             ended: false,
         };
-        Self { inner: Mutex::new(inner), changed: Condvar::new(), info }
+        Self { inner: Mutex::new(inner), changed: Condvar::new(), info, clock }
+    }
+
+    /// The time, which the pure half never reads by itself.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -101,7 +111,7 @@ impl Shared {
     }
 
     fn wait_until(&self, timeout: Duration, done: impl Fn(&Inner) -> bool) -> bool {
-        let until = Instant::now() + timeout;
+        let until = deadline(timeout);
         let mut inner = self.lock();
         loop {
             if done(&inner) {
@@ -147,12 +157,14 @@ impl Shared {
     }
 
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::new(self.lock().timed("snapshot", |map| map.snapshot(now())))
+        let mut inner = self.lock();
+        let at = self.now();
+        Arc::new(inner.timed("snapshot", |map| map.snapshot(at)))
     }
 
     pub(super) fn readings(&self) -> Readings {
         let mut inner = self.lock();
-        let at = now();
+        let at = self.now();
         let snapshot = Arc::new(inner.timed("snapshot", |map| map.snapshot(at)));
         Readings {
             at,

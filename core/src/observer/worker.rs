@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use servicemap_map::model::{Fact, FactBody, Origin, SourceId};
 
-use super::shared::{Shared, now};
+use super::shared::Shared;
 use crate::capture::Capture;
 use crate::host::Host;
 use crate::settings::Settings;
@@ -58,11 +58,13 @@ impl Worker {
         }
         self.drain();
         self.tell();
+        let at = self.shared.now();
+        self.shared.lock().map.finish(at);
     }
 
     /// What exists at the start: names first, then the sockets that are open already.
     fn first_round(&mut self) {
-        self.host.scan(now(), &mut self.facts);
+        self.host.scan(self.shared.now(), &mut self.facts);
         self.ready(SourceId::Host);
         if let Some(capture) = &mut self.capture {
             if let Err(error) = capture.first_pass() {
@@ -76,7 +78,7 @@ impl Worker {
 
     fn ready(&mut self, source: SourceId) {
         self.facts.push(Fact {
-            at: now(),
+            at: self.shared.now(),
             origin: Origin { source, sequence: 0 },
             body: FactBody::Ready(source),
         });
@@ -90,7 +92,7 @@ impl Worker {
         };
         let poll = capture.poll(LOOK_INTERVAL);
         for made in poll.cgroups {
-            self.host.cgroup_made(made.id, &made.path, now(), &mut self.facts);
+            self.host.cgroup_made(made.id, &made.path, self.shared.now(), &mut self.facts);
         }
         poll.new_flow
     }
@@ -98,7 +100,7 @@ impl Worker {
     fn drain(&mut self) {
         self.last_drain = Instant::now();
         let Some(capture) = &mut self.capture else {
-            self.host.follow(&[], now(), &mut self.facts);
+            self.host.follow(&[], self.shared.now(), &mut self.facts);
             return;
         };
         let started = Instant::now();
@@ -110,7 +112,7 @@ impl Worker {
         inner.kernel = kernel;
         inner.processing.entry("drain").or_default().observe(started.elapsed());
         drop(inner);
-        self.host.follow(&self.flows, now(), &mut self.facts);
+        self.host.follow(&self.flows, self.shared.now(), &mut self.facts);
         self.facts.append(&mut self.flows);
     }
 
@@ -120,7 +122,7 @@ impl Worker {
             let facts = std::mem::take(&mut self.facts);
             inner.timed("apply", |map| facts.into_iter().for_each(|fact| map.apply(fact)));
         }
-        let at = now();
+        let at = self.shared.now();
         let before = (inner.map.log().next_sequence(), inner.map.is_ready());
         inner.timed("advance", |map| map.advance(at));
         if before != (inner.map.log().next_sequence(), inner.map.is_ready()) {

@@ -1,0 +1,138 @@
+//! What consumers of a real observer see; facts are put into its map by hand, so that no kernel side is needed.
+
+use std::time::Duration;
+
+use servicemap_map::model::{EventType, Fact, FactBody, Gap, GapReason, Origin, SourceId, Timestamp};
+
+use super::{Consumer, Initial, Next, Observer, ObserverError};
+use crate::settings::Settings;
+
+/// Far longer than anything takes here; no test waits for it to pass.
+const SOON: Duration = Duration::from_secs(20);
+
+fn observer(change: impl FnOnce(&mut Settings)) -> Observer {
+    let mut settings = Settings { enable_ebpf: false, ..Settings::default() };
+    settings.map.min_emit_interval = Duration::ZERO;
+    change(&mut settings);
+    Observer::new(settings)
+}
+
+fn started(change: impl FnOnce(&mut Settings)) -> Observer {
+    let observer = observer(change);
+    observer.start().unwrap();
+    assert!(observer.wait_ready(SOON));
+    observer
+}
+
+/// Makes events, one each.
+fn happen(observer: &Observer, count: usize) {
+    for _ in 0..count {
+        let at = observer.shared.now();
+        let gap = Gap { reason: GapReason::FlowMapFull, count: 1, healed: false, at };
+        let origin = Origin { source: SourceId::Host, sequence: 0 };
+        let mut inner = observer.shared.lock();
+        inner.map.apply(Fact { at, origin, body: FactBody::Gap(gap) });
+        inner.map.advance(at);
+    }
+    observer.shared.notify();
+}
+
+fn next(observer: &Observer, consumer: &mut Consumer) -> Next {
+    observer.next(consumer, 100, SOON)
+}
+
+#[test]
+fn a_consumer_that_starts_with_a_snapshot_gets_it_first_and_then_what_comes() {
+    let observer = started(|_| {});
+    happen(&observer, 1);
+    let mut consumer = observer.consumer(Initial::Snapshot);
+    let Next::Batch { batch, snapshot: Some(snapshot) } = next(&observer, &mut consumer) else { panic!() };
+    assert!(batch.events.is_empty());
+    assert_eq!((snapshot.sequence, snapshot.gaps.len()), (1, 1));
+    happen(&observer, 1);
+    let Next::Batch { batch, snapshot: None } = next(&observer, &mut consumer) else { panic!() };
+    assert_eq!((batch.first, batch.next, batch.events.len()), (2, 3, 1));
+}
+
+#[test]
+fn initial_events_come_in_batches_no_larger_than_asked_for() {
+    let observer = started(|_| {});
+    for reason in [GapReason::FlowMapFull, GapReason::MapBound, GapReason::FlowMapFull] {
+        let at = Timestamp::from_nanos(1);
+        let gap = Gap { reason, count: 1, healed: false, at };
+        let origin = Origin { source: SourceId::Host, sequence: 0 };
+        observer.shared.lock().map.apply(Fact { at, origin, body: FactBody::Gap(gap) });
+    }
+    happen(&observer, 1);
+    let mut consumer = observer.consumer(Initial::Events);
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let Next::Batch { batch, .. } = observer.next(&mut consumer, 1, SOON) else { panic!() };
+        seen.extend(batch.events.iter().map(|event| (event.event_type, event.initial)));
+    }
+    assert_eq!(seen, [(EventType::CaptureGap, true); 3]);
+    assert!(matches!(observer.next(&mut consumer, 1, Duration::ZERO), Next::Timeout));
+}
+
+#[test]
+fn a_consumer_that_falls_behind_is_told_how_much_it_missed_and_gets_a_snapshot() {
+    let observer = started(|settings| settings.map.buffer_size = 2);
+    let mut consumer = observer.consumer(Initial::Nothing);
+    assert!(matches!(observer.next(&mut consumer, 100, Duration::ZERO), Next::Timeout));
+    happen(&observer, 5);
+    let Next::Batch { batch, snapshot: Some(snapshot) } = next(&observer, &mut consumer) else { panic!() };
+    assert_eq!((batch.lost, batch.first, batch.events.len()), (3, 4, 2));
+    assert_eq!(snapshot.sequence, 5);
+    happen(&observer, 1);
+    assert!(matches!(next(&observer, &mut consumer), Next::Batch { snapshot: None, .. }), "it has caught up");
+}
+
+#[test]
+fn a_wake_ends_one_wait_also_one_that_begins_later() {
+    let observer = started(|_| {});
+    let mut consumer = observer.consumer(Initial::Nothing);
+    observer.wake();
+    assert!(matches!(next(&observer, &mut consumer), Next::Woken));
+    assert!(matches!(observer.next(&mut consumer, 1, Duration::ZERO), Next::Timeout));
+}
+
+#[test]
+fn a_wait_without_end_ends_with_the_observer() {
+    let observer = started(|_| {});
+    let mut consumer = observer.consumer(Initial::Nothing);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| observer.next(&mut consumer, 1, Duration::MAX));
+        observer.shutdown(Duration::MAX).unwrap();
+        assert!(matches!(waiting.join().unwrap(), Next::Ended));
+    });
+    assert!(observer.wait_ready(Duration::MAX), "it was ready before it ended");
+}
+
+#[test]
+fn what_waits_to_be_told_is_told_before_the_end() {
+    let observer = started(|settings| settings.map.min_emit_interval = Duration::from_hours(1));
+    let mut consumer = observer.consumer(Initial::Nothing);
+    assert!(matches!(observer.next(&mut consumer, 1, Duration::ZERO), Next::Timeout));
+    happen(&observer, 2);
+    observer.shutdown(SOON).unwrap();
+    let Next::Batch { batch, .. } = next(&observer, &mut consumer) else { panic!() };
+    assert_eq!(batch.events.len(), 2, "the second one had an hour to wait");
+    assert!(matches!(next(&observer, &mut consumer), Next::Ended));
+}
+
+#[test]
+fn an_observer_starts_once_and_may_be_shut_down_at_any_time() {
+    let never_started = observer(|_| {});
+    let mut consumer = never_started.consumer(Initial::Events);
+    never_started.shutdown(SOON).unwrap();
+    assert!(matches!(next(&never_started, &mut consumer), Next::Ended));
+    assert!(!never_started.wait_ready(SOON));
+
+    let observer = started(|_| {});
+    assert!(observer.is_running());
+    assert!(matches!(observer.start(), Err(ObserverError::AlreadyStarted(_))));
+    observer.shutdown(SOON).unwrap();
+    observer.shutdown(SOON).unwrap();
+    assert!(!observer.is_running());
+    assert!(matches!(observer.start(), Err(ObserverError::AlreadyStarted(_))));
+}
