@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use servicemap_map::model::FactBody;
 
@@ -14,6 +14,9 @@ use super::addresses;
 
 /// File system type of namespace files (`NSFS_MAGIC` in `include/uapi/linux/magic.h`).
 const NSFS_MAGIC: rustix::fs::FsWord = 0x6e73_6673;
+
+/// `ip netns add` mounts a namespace over its file within milliseconds, also on a busy machine.
+const MOUNTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What is known of the namespaces.
 #[derive(Debug)]
@@ -46,8 +49,9 @@ impl Namespaces {
     pub(super) fn scan(&mut self, out: &mut Vec<FactBody>) {
         self.scan_names(out);
         let mut seen = BTreeMap::new();
-        for (netns, process) in self.one_process_each() {
-            if let Some(addresses) = addresses::of_process(&process) {
+        for (netns, processes) in self.processes() {
+            // A process may end while it is looked at; its namespace has its addresses all the same.
+            if let Some(addresses) = processes.iter().find_map(|process| addresses::of_process(process)) {
                 seen.insert(netns, addresses);
             }
         }
@@ -80,7 +84,8 @@ impl Namespaces {
             // `ip netns add` makes a plain file and mounts the namespace over it a moment later.
             match inode(&path).filter(|_| is_namespace(&path)) {
                 Some(netns) => drop(names.insert(netns, Some(entry.file_name().to_string_lossy().into()))),
-                None => self.named_at = None,
+                None if is_young(&path) => self.named_at = None,
+                None => {}
             }
         }
         // Process 1 stands for the machine; where it may not be read, this process does.
@@ -100,16 +105,16 @@ impl Namespaces {
         self.names = names;
     }
 
-    /// For each network namespace the `/proc/PID` of one of its processes.
-    fn one_process_each(&self) -> BTreeMap<u32, PathBuf> {
-        let mut processes = BTreeMap::new();
+    /// For each network namespace the `/proc/PID` of its processes.
+    fn processes(&self) -> BTreeMap<u32, Vec<PathBuf>> {
+        let mut processes: BTreeMap<u32, Vec<PathBuf>> = BTreeMap::new();
         for entry in fs::read_dir(&self.proc).into_iter().flatten().flatten() {
             let name = entry.file_name();
             if !name.to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()) {
                 continue;
             }
             if let Some(netns) = inode(&entry.path().join("ns/net")) {
-                processes.entry(netns).or_insert_with(|| entry.path());
+                processes.entry(netns).or_default().push(entry.path());
             }
         }
         processes
@@ -118,6 +123,12 @@ impl Namespaces {
 
 fn changed_at(directory: &Path) -> Option<SystemTime> {
     fs::metadata(directory).ok()?.modified().ok()
+}
+
+/// Whether a namespace may still be mounted over a file. One that is left over would have everything read again for ever.
+fn is_young(path: &Path) -> bool {
+    let age = |changed: SystemTime| changed.elapsed().unwrap_or_default();
+    changed_at(path).is_some_and(|changed| age(changed) < MOUNTED_WITHIN)
 }
 
 fn is_namespace(path: &Path) -> bool {
@@ -160,5 +171,34 @@ mod tests {
         fs::write(named.path().join("blue"), "").unwrap();
         assert_eq!(told(&mut namespaces), []);
         assert!(namespaces.renamed());
+    }
+
+    #[test]
+    fn a_file_that_was_left_over_is_looked_at_once() {
+        let named = tempfile::tempdir().unwrap();
+        let mut namespaces = Namespaces::new(named.path().join("no-proc"), named.path().to_owned());
+        let left = fs::File::create(named.path().join("blue")).unwrap();
+        left.set_modified(SystemTime::now() - Duration::from_mins(1)).unwrap();
+        assert_eq!(told(&mut namespaces), []);
+        assert!(!namespaces.renamed());
+    }
+
+    #[test]
+    fn a_process_that_ends_while_it_is_looked_at_takes_no_address_along() {
+        let root = tempfile::tempdir().unwrap();
+        for process in ["10", "20"] {
+            fs::create_dir_all(root.path().join(process).join("ns")).unwrap();
+            std::os::unix::fs::symlink("/proc/self/ns/net", root.path().join(process).join("ns/net"))
+                .unwrap();
+        }
+        // Of the first one nothing can be read any more.
+        fs::create_dir_all(root.path().join("20/net")).unwrap();
+        fs::write(root.path().join("20/net/fib_trie"), "|-- 10.0.0.7\n/32 host LOCAL\n").unwrap();
+        let mut namespaces = Namespaces::new(root.path().to_owned(), root.path().join("none"));
+        let mut facts = Vec::new();
+        namespaces.scan(&mut facts);
+        let netns = inode(Path::new("/proc/self/ns/net")).unwrap();
+        let address = "10.0.0.7".parse().unwrap();
+        assert!(facts.contains(&FactBody::Address { netns, address, present: true }), "{facts:?}");
     }
 }
