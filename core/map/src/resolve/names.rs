@@ -76,15 +76,16 @@ impl Names {
         }
     }
 
-    /// Learns a network namespace's name; `None` marks the machine's own. True when programs may be called differently.
-    pub(crate) fn set_namespace(&mut self, netns: u32, name: Option<Arc<str>>) -> bool {
+    /// Learns a network namespace's name; `None` marks the machine's own. `Some(true)` when programs may be called
+    /// differently, `None` when there is no room.
+    pub(crate) fn set_namespace(&mut self, netns: u32, name: Option<Arc<str>>) -> Option<bool> {
         match name {
-            None => self.own.replace(netns) != Some(netns),
+            None => Some(self.own.replace(netns) != Some(netns)),
             Some(name) if self.namespaces.len() < MAX_NAMESPACES || self.namespaces.contains_key(&netns) => {
                 let before = self.namespaces.insert(netns, name.clone());
-                before.as_ref() != Some(&name) && self.own.is_some_and(|own| own != netns)
+                Some(before.as_ref() != Some(&name) && self.own.is_some_and(|own| own != netns))
             }
-            Some(_) => false,
+            Some(_) => None,
         }
     }
 
@@ -140,10 +141,10 @@ mod tests {
     fn programs_of_other_namespaces_carry_the_namespace() {
         let mut names = Names::default();
         assert_eq!(program(&names, 2, "nc"), "nc", "nobody said which namespace is the machine's own");
-        assert!(names.set_namespace(1, None));
+        assert_eq!(names.set_namespace(1, None), Some(true));
         assert_eq!(program(&names, 1, "nc"), "nc");
         assert_eq!(program(&names, 2, "nc"), "nc@2");
-        assert!(names.set_namespace(2, Some("blue".into())));
+        assert_eq!(names.set_namespace(2, Some("blue".into())), Some(true));
         assert_eq!(program(&names, 2, "nc"), "nc@blue");
         assert_eq!(program(&names, 0, "nc"), "nc", "the namespace itself is not known");
     }
@@ -154,6 +155,16 @@ mod tests {
         assert_eq!(program(&names, 1, ""), "unknown");
         names.set_namespace(1, None);
         assert_eq!(program(&names, 2, ""), "unknown@2");
+    }
+
+    #[test]
+    fn beyond_the_bound_namespaces_are_turned_away_and_known_ones_still_get_names() {
+        let mut names = Names::default();
+        for netns in 1..=u32::try_from(MAX_NAMESPACES).unwrap() {
+            assert!(names.set_namespace(netns, Some("blue".into())).is_some());
+        }
+        assert_eq!(names.set_namespace(0x10_0000, Some("red".into())), None);
+        assert!(names.set_namespace(1, Some("red".into())).is_some());
     }
 
     #[test]

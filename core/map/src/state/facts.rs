@@ -68,7 +68,10 @@ impl State {
 
     /// A network namespace has a name, or is the machine's own.
     pub(crate) fn set_namespace(&mut self, netns: u32, name: Option<Arc<str>>) {
-        self.stale.everything |= self.resolver.names.set_namespace(netns, name);
+        match self.resolver.names.set_namespace(netns, name) {
+            Some(news) => self.stale.everything |= news,
+            None => self.turned_away += 1,
+        }
     }
 
     /// A cgroup has a path.
