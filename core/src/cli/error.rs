@@ -19,6 +19,8 @@ pub(super) enum CliError {
         "`{value}` is no log filter ({source}); use error, warn, info, debug or trace, or `target=level`"
     )]
     LogFilter { value: String, source: tracing_subscriber::filter::ParseError },
+    #[error("`{0}` is no log level; use error, warn, info, debug or trace, or `target=level`")]
+    LogLevel(String),
     #[error("the connections that exist were not all read within {} s; try again when the machine is less busy", .0.as_secs())]
     NotReady(Duration),
     #[error("the observer stopped by itself; its log says why: run again with --log-level info")]

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::error::CliError;
@@ -18,6 +19,9 @@ pub(super) const DEFAULT: &str = "warn";
 
 /// Installs logging by `filter`, else by `RUST_LOG`, else by `default`.
 pub(super) fn install(filter: Option<&str>, default: &str) -> Result<Logs, CliError> {
+    if let Some(word) = filter.and_then(misspelt_level) {
+        return Err(CliError::LogLevel(word.to_owned()));
+    }
     let from_environment = std::env::var("RUST_LOG").ok().filter(|value| !value.is_empty());
     let value = filter.map(str::to_owned).or(from_environment).unwrap_or_else(|| default.to_owned());
     let filter =
@@ -30,6 +34,14 @@ pub(super) fn install(filter: Option<&str>, default: &str) -> Result<Logs, CliEr
         .with_writer(logs.clone())
         .try_init();
     Ok(logs)
+}
+
+/// The first word of a filter that is neither a level nor says one. `RUST_LOG` takes such a word as the name of a target,
+/// so a level with a typing error would silence everything.
+fn misspelt_level(filter: &str) -> Option<&str> {
+    let says_level =
+        |word: &&str| word.is_empty() || word.contains(['=', '[']) || word.parse::<LevelFilter>().is_ok();
+    filter.split(',').map(str::trim).find(|word| !says_level(word))
 }
 
 /// Where log lines go.
@@ -126,6 +138,15 @@ mod tests {
         logs.hold();
         (&logs).write_all(b"first\nsecond\n").unwrap();
         assert_eq!(logs.latest().as_deref(), Some("second"));
+    }
+
+    #[test]
+    fn a_misspelt_level_is_no_target() {
+        let error = install(Some("servicemap=info,waring"), DEFAULT).unwrap_err().to_string();
+        assert!(error.contains("`waring` is no log level"), "{error}");
+        for filter in ["debug", "WARN", "off", "servicemap=debug,info", "[span]"] {
+            assert_eq!(misspelt_level(filter), None, "{filter}");
+        }
     }
 
     #[test]
