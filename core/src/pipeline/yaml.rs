@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer};
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::{Error, Location, Spanned, UserMessageFormatter};
 
 use crate::settings::reader::Problem;
 use crate::settings::tree::{Key, Node, Origin, Value, ValueVisitor};
@@ -26,9 +26,37 @@ pub(super) fn parse(text: &str, file: &Arc<str>, order: usize) -> Result<Node, P
         }
         Err(error) => {
             let line = error.location().map_or(0, |location| location.line());
-            let message = error.to_string().lines().next().unwrap_or_default().to_owned();
             let origin = Some(Origin { order, file: file.clone(), line });
-            Err(Problem { origin, path: String::new(), message: format!("not valid YAML: {message}") })
+            Err(Problem {
+                origin,
+                path: String::new(),
+                message: format!("not valid YAML: {}", sentence(&error)),
+            })
+        }
+    }
+}
+
+/// What is wrong, in one line. Where the library's words name its programming interface, ours say the mend.
+fn sentence(error: &Error) -> String {
+    match error.without_snippet() {
+        Error::DuplicateMappingKey { key: Some(key), .. } => {
+            format!("key {key:?} stands twice; remove one of them")
+        }
+        Error::MultipleDocuments { .. } => {
+            "there is more than one document; write each into a file of its own and name them all".to_owned()
+        }
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            "an anchor refers to itself; write its value out".to_owned()
+        }
+        Error::AliasError { .. } => {
+            "what an alias stands for is too large or does not belong there; write its value out".to_owned()
+        }
+        Error::Budget { .. } => {
+            "it unfolds to more than a configuration can be; use fewer aliases".to_owned()
+        }
+        other => {
+            let text = other.render_with_formatter(&UserMessageFormatter);
+            text.lines().next().unwrap_or_default().to_owned()
         }
     }
 }
@@ -151,6 +179,24 @@ mod tests {
     #[test]
     fn key_that_stands_twice_is_refused() {
         let problem = parse("a: 1\na: 2\n", &"a.yaml".into(), 0).unwrap_err().to_string();
-        assert!(problem.starts_with("a.yaml:2: not valid YAML: duplicate mapping key: a"), "{problem}");
+        assert_eq!(problem, "a.yaml:2: not valid YAML: key \"a\" stands twice; remove one of them");
+    }
+
+    #[test]
+    fn messages_are_for_people_who_write_files() {
+        let tenfold = |name: &str, of: &str| format!("{name}: &{name} [{}]\n", [of; 10].join(", "));
+        let bomb: String = ["*a", "*b", "*c", "*d", "*e"]
+            .iter()
+            .zip(["b", "c", "d", "e", "f"])
+            .fold(tenfold("a", "x"), |text, (of, name)| text + &tenfold(name, of));
+        for (text, wanted) in [
+            ("a: 1\n---\nb: 2\n", "more than one document"),
+            ("a: &a [*a]\n", "an anchor refers to itself"),
+            (bomb.as_str(), "what an alias stands for is too large"),
+            ("a: .nan\n", "`.nan` is not a finite number"),
+        ] {
+            let problem = parse(text, &"a.yaml".into(), 0).unwrap_err().to_string();
+            assert!(problem.contains(wanted), "{problem}");
+        }
     }
 }

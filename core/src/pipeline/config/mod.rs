@@ -3,6 +3,8 @@
 mod check;
 mod component;
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +16,9 @@ use crate::telemetry::otlp_grpc::Signal;
 use crate::telemetry::{debug, otlp_grpc, prometheus_server};
 
 pub use component::{COMPONENTS, Component, ComponentKind, components};
+
+/// Largest configuration file: many times what a long one has. `/dev/zero` would be read until memory ends.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// From which level on Servicemap's own log is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,12 +126,29 @@ fn load_with(
 
 fn read(path: &Path, order: usize) -> Result<Node, Problem> {
     let file: Arc<str> = path.display().to_string().into();
-    let text = std::fs::read_to_string(path).map_err(|error| Problem {
+    let text = text(path).map_err(|message| Problem {
         origin: Some(Origin { order, file: file.clone(), line: 0 }),
         path: String::new(),
-        message: format!("cannot read this configuration file: {error}; correct its path or its permissions"),
+        message,
     })?;
     yaml::parse(&text, &file, order)
+}
+
+/// The text of a file, or what is wrong with it.
+fn text(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    // Read, not asked for its size: devices and pipes have none.
+    File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)).map_err(
+        |error| format!("cannot read this configuration file: {error}; correct its path or its permissions"),
+    )?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        let mib = MAX_FILE_BYTES >> 20;
+        return Err(format!("is larger than {mib} MiB, which no configuration file is; correct its path"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        format!("is not UTF-8 text (byte {at}); correct its path, or save it as UTF-8")
+    })
 }
 
 impl Config {

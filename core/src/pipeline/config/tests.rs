@@ -282,3 +282,17 @@ fn every_component_can_be_configured() {
         assert_eq!(component::find(component.kind, component.name), Some(component));
     }
 }
+
+#[test]
+fn what_is_no_configuration_file_is_told_and_not_read_to_its_end() {
+    let wrong = |path: &str| load(&[path.into()], &[]).unwrap_err().to_string();
+    assert_eq!(
+        wrong("/dev/zero"),
+        "/dev/zero: is larger than 1 MiB, which no configuration file is; correct its path"
+    );
+    let program = std::env::current_exe().unwrap();
+    assert!(wrong(program.to_str().unwrap()).ends_with("; correct its path"));
+    let mut latin = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut latin, b"name: \xe4").unwrap();
+    assert!(wrong(latin.path().to_str().unwrap()).contains("is not UTF-8 text (byte 6)"));
+}
