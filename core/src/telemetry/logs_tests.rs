@@ -97,6 +97,22 @@ fn process_has_no_kubernetes_attributes() {
 }
 
 #[test]
+fn machine_without_kubernetes_has_no_kubernetes_attributes() {
+    let service = fixtures::service("", HOST, ServiceType::Node, HealthStatus::Healthy);
+    let record = one(event(EventType::ServiceDiscovered, Severity::Info, EventData::Service(service)));
+    assert_eq!(
+        own(&record),
+        pairs(&[
+            ("service.name", HOST),
+            ("servicemap.discovery.source", "ebpf"),
+            ("servicemap.service.name", HOST),
+            ("servicemap.service.namespace", ""),
+            ("servicemap.service.type", "Node"),
+        ])
+    );
+}
+
+#[test]
 fn headless_service_is_a_cluster_ip_service_to_kubernetes() {
     let service = fixtures::service("shop", "db", ServiceType::Headless, HealthStatus::Healthy);
     let record = one(event(EventType::ServiceRemoved, Severity::Info, EventData::Service(service)));
@@ -198,7 +214,6 @@ fn dependency_names_services_as_opentelemetry_does() {
     assert_eq!(
         own(&record),
         pairs(&[
-            ("destination.k8s.node.name", "node-1"),
             ("destination.port", "10250"),
             ("destination.service.name", "node-1"),
             ("network.transport", "tcp"),

@@ -22,7 +22,7 @@ pub(super) fn describe(event: &Event, attributes: &mut Vec<KeyValue>) -> String 
 
 fn service(event_type: EventType, service: &Service, attributes: &mut Vec<KeyValue>) -> String {
     let reference = service.reference();
-    let kubernetes = !matches!(reference.service_type.kind(), ServiceKind::Process | ServiceKind::External);
+    let kubernetes = matches!(reference.service_type.kind(), ServiceKind::Service | ServiceKind::Workload);
     name_service(&reference, attributes);
     attributes.push(otlp::text("servicemap.discovery.source", if kubernetes { "k8s" } else { "ebpf" }));
     if event_type == EventType::ServiceRemoved {
@@ -172,9 +172,9 @@ fn name_kubernetes(prefix: &str, reference: &ServiceRef, attributes: &mut Vec<Ke
         ServiceKind::Service => {
             attributes.push(otlp::text(format!("{prefix}k8s.service.name"), &*reference.name));
         }
-        ServiceKind::Node => attributes.push(otlp::text(format!("{prefix}k8s.node.name"), &*reference.name)),
-        // A workload's owner may be of several kinds, of which the type does not tell the one.
-        ServiceKind::Workload | ServiceKind::Process | ServiceKind::External => {}
+        // A workload's owner may be of several kinds, of which the type does not tell the one. A machine is a node of
+        // a cluster only sometimes, which its type does not tell either.
+        ServiceKind::Workload | ServiceKind::Node | ServiceKind::Process | ServiceKind::External => {}
     }
 }
 
