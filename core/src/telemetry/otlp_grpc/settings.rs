@@ -135,7 +135,13 @@ impl Settings {
         let scheme = if self.secure() { "https" } else { "http" };
         let uri = format!("{scheme}://{}", authority.trim_end_matches('/'));
         match uri.parse::<Uri>() {
-            Ok(uri) if uri.port().is_some() && uri.path() == "/" => Ok(uri),
+            Ok(uri)
+                if uri.port().is_some()
+                    && uri.path() == "/"
+                    && uri.host().is_some_and(|host| !host.is_empty()) =>
+            {
+                Ok(uri)
+            }
             _ => Err(format!("{:?} is not host:port; {EXAMPLE}", self.endpoint)),
         }
     }

@@ -259,19 +259,21 @@ fn problems(json: &str) -> Vec<String> {
 }
 
 #[test]
-fn endpoint_is_required_and_has_a_port() {
+fn endpoint_is_required_and_has_a_host_and_a_port() {
     assert_eq!(
         problems(""),
         [
             "exporters::otlp_grpc::endpoint: requires a non-empty \"endpoint\"; write for example \"127.0.0.1:4317\""
         ]
     );
-    assert_eq!(
-        problems(r#"{"endpoint":"localhost"}"#),
-        [
-            "exporters::otlp_grpc::endpoint: \"localhost\" is not host:port; write for example \"127.0.0.1:4317\""
-        ]
-    );
+    for endpoint in ["localhost", ":4317", "http://:4317"] {
+        assert_eq!(
+            problems(&format!(r#"{{"endpoint":"{endpoint}"}}"#)),
+            [format!(
+                "exporters::otlp_grpc::endpoint: {endpoint:?} is not host:port; write for example \"127.0.0.1:4317\""
+            )]
+        );
+    }
     assert_eq!(
         problems(r#"{"endpoint":"ftp://localhost:1"}"#),
         ["exporters::otlp_grpc::endpoint: scheme \"ftp\" is unknown; write http:// or https://, or none"]
