@@ -8,6 +8,7 @@ mod clock;
 pub mod host;
 mod observer;
 pub mod settings;
+mod sink;
 pub mod telemetry;
 
 #[cfg(feature = "cli")]

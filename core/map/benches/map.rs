@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use servicemap_map::model::{
-    AddressClass, Direction, Fact, FactBody, Failures, FlowDelta, FlowKey, Origin, RunId, SourceId, Timestamp,
+    AddressClass, Direction, Fact, FactBody, Failures, FlowDelta, FlowKey, MachineId, Origin, RunId,
+    SourceId, Timestamp,
 };
 use servicemap_map::{MapSettings, ServiceMap};
 use uuid::Uuid;
@@ -30,6 +31,8 @@ fn drain(number: u64) -> Vec<Fact> {
 fn delta(edge: u16, at: Timestamp) -> FlowDelta {
     let [high, low] = edge.to_be_bytes();
     let key = FlowKey {
+        machine: MachineId::OWN,
+        generation: 0,
         cgroup: 1,
         netns: 1,
         direction: Direction::Outbound,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use servicemap_map::model::{
-    AddressClass, Direction, Failures, FlowDelta, FlowKey, SocketExample, Timestamp,
+    AddressClass, Direction, Failures, FlowDelta, FlowKey, MachineId, SocketExample, Timestamp,
 };
 
 use super::layout;
@@ -153,6 +153,8 @@ pub(super) fn flow(
     let example = &value.example;
     Some(FlowDelta {
         key: FlowKey {
+            machine: MachineId::OWN,
+            generation: 0,
             cgroup: key.cgroup,
             netns: key.netns,
             direction,

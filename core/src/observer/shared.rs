@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use servicemap_map::ServiceMap;
 use servicemap_map::model::{
-    DurationHistogram, KernelEvents, ObserverInfo, Readings, RunId, Snapshot, SourceId, Timestamp,
+    DurationHistogram, Fact, KernelEvents, ObserverInfo, Readings, RunId, Snapshot, SourceId, Timestamp,
 };
 use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::settings::Settings;
+use crate::sink::FactSink;
 
 /// Waits without an end are this long: what is added to an instant must not overflow.
 const LONGEST_WAIT: Duration = Duration::from_hours(24 * 365);
@@ -52,6 +53,16 @@ pub(super) struct Shared {
     changed: Condvar,
     info: ObserverInfo,
     clock: Clock,
+}
+
+impl FactSink for Shared {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn tell(&self, facts: Vec<Fact>) {
+        Self::tell(self, facts);
+    }
 }
 
 impl Shared {
@@ -108,6 +119,20 @@ impl Shared {
         }
         let (inner, _) = self.changed.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner);
         (inner, true)
+    }
+
+    /// Applies facts to the map and tells it the time; wakes the doors when events follow.
+    pub(super) fn tell(&self, facts: Vec<Fact>) {
+        let mut inner = self.lock();
+        if !facts.is_empty() {
+            inner.timed("apply", |map| facts.into_iter().for_each(|fact| map.apply(fact)));
+        }
+        let at = self.now();
+        let before = (inner.map.log().next_sequence(), inner.map.is_ready());
+        inner.timed("advance", |map| map.advance(at));
+        if before != (inner.map.log().next_sequence(), inner.map.is_ready()) {
+            self.notify();
+        }
     }
 
     fn wait_until(&self, timeout: Duration, done: impl Fn(&Inner) -> bool) -> bool {

@@ -117,16 +117,6 @@ impl Worker {
     }
 
     fn tell(&mut self) {
-        let mut inner = self.shared.lock();
-        if !self.facts.is_empty() {
-            let facts = std::mem::take(&mut self.facts);
-            inner.timed("apply", |map| facts.into_iter().for_each(|fact| map.apply(fact)));
-        }
-        let at = self.shared.now();
-        let before = (inner.map.log().next_sequence(), inner.map.is_ready());
-        inner.timed("advance", |map| map.advance(at));
-        if before != (inner.map.log().next_sequence(), inner.map.is_ready()) {
-            self.shared.notify();
-        }
+        self.shared.tell(std::mem::take(&mut self.facts));
     }
 }

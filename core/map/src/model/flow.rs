@@ -31,9 +31,21 @@ pub enum AddressClass {
     Other,
 }
 
+/// A machine whose connections are counted, as a number that is good for one run. cgroup ids, network namespaces and
+/// addresses of containers mean something on one machine only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct MachineId(pub u32);
+
+impl MachineId {
+    /// The machine on which the map itself is kept.
+    pub const OWN: Self = Self(0);
+}
+
 /// What connections are counted under in the kernel. Ephemeral ports are no part of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct FlowKey {
+    /// The machine that counted.
+    pub machine: MachineId,
     /// cgroup v2 id of the socket (the inode of its directory); 1 is the root, 0 unknown.
     pub cgroup: u64,
     /// Inode of the socket's network namespace, as in `/proc/PID/ns/net`.
@@ -51,6 +63,9 @@ pub struct FlowKey {
     pub program: Arc<str>,
     /// The kernel had too many keys and put several remote addresses into this one; `remote` is unspecified.
     pub folded: bool,
+    /// How often the remote address had changed hands when the connections were opened: those to a pod that is gone stay
+    /// apart from those to the next one with its address, and a late close counts where its open did.
+    pub generation: u32,
 }
 
 /// The first socket that was counted in a delta: one example of many, never a key.

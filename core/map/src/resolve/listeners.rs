@@ -132,9 +132,12 @@ fn bound(key: &FlowKey) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::MachineId;
 
     fn key(direction: Direction, remote: &str, program: &str) -> FlowKey {
         FlowKey {
+            machine: MachineId::OWN,
+            generation: 0,
             cgroup: 1,
             netns: 9,
             direction,

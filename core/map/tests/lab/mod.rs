@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use servicemap_map::changes::Cursor;
 use servicemap_map::model::{
-    AddressClass, Connection, Direction, Event, Fact, FactBody, Failures, FlowDelta, FlowKey, Origin, RunId,
-    Service, Snapshot, SocketExample, SourceId, Timestamp,
+    AddressClass, Connection, Direction, Event, Fact, FactBody, Failures, FlowDelta, FlowKey, MachineId,
+    Origin, RunId, Service, Snapshot, SocketExample, SourceId, Timestamp,
 };
 use servicemap_map::{MapSettings, ServiceMap};
 use uuid::Uuid;
@@ -186,7 +186,18 @@ fn delta(direction: Direction, program: &str, remote: &str, port: u16) -> Delta 
     let local_class = if remote.is_loopback() { AddressClass::Loopback } else { AddressClass::Other };
     let program = program.into();
     Delta(FlowDelta {
-        key: FlowKey { cgroup: 1, netns: HOST, direction, local_class, remote, port, program, folded: false },
+        key: FlowKey {
+            machine: MachineId::OWN,
+            generation: 0,
+            cgroup: 1,
+            netns: HOST,
+            direction,
+            local_class,
+            remote,
+            port,
+            program,
+            folded: false,
+        },
         opened: 0,
         preexisting: 0,
         closed: 0,
