@@ -608,6 +608,16 @@ fn full_mode_tells_the_topology_at_each_interval() {
 }
 
 #[test]
+fn a_snapshot_interval_of_nothing_is_one_of_a_second() {
+    let mut lab = Lab::with(|settings| {
+        settings.emission_mode = EmissionMode::Full;
+        settings.full_snapshot_interval = Duration::ZERO;
+    });
+    lab.until(3.0);
+    assert_eq!(lab.news(), ["topology.changed topology"; 3]);
+}
+
+#[test]
 fn a_late_call_makes_the_same_events_as_punctual_ones() {
     let play = |punctual: bool| {
         let mut lab = with_listener();

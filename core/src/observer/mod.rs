@@ -82,6 +82,7 @@ impl Observer {
         let spawned =
             std::thread::Builder::new().name("servicemap-map".to_owned()).spawn(move || worker.run());
         *thread = Thread::Running(spawned.map_err(ObserverError::Thread)?);
+        self.shared.started();
         Ok(())
     }
 
@@ -106,10 +107,10 @@ impl Observer {
         self.shared.wait_ready(timeout)
     }
 
-    /// Whether it was started and has not been shut down or failed since.
+    /// Whether it was started and has not ended since, by a shutdown or a failure. Does not wait for a shutdown that is
+    /// under way.
     pub fn is_running(&self) -> bool {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        matches!(&*thread, Thread::Running(handle) if !handle.is_finished())
+        self.shared.is_running()
     }
 
     /// The map now.

@@ -30,6 +30,8 @@ pub(super) struct Inner {
     pub(super) processing: BTreeMap<&'static str, DurationHistogram>,
     /// Counts [`Shared::wake`] calls.
     pub(super) wakes: u64,
+    /// The thread was begun.
+    pub(super) started: bool,
     /// The thread is asked to end.
     pub(super) stopping: bool,
     /// The thread has ended, or never began: no more events will come.
@@ -87,6 +89,7 @@ impl Shared {
             kernel: KernelEvents::default(),
             processing: BTreeMap::new(),
             wakes: 0,
+            started: false,
             stopping: false,
             ended: false,
         };
@@ -165,6 +168,15 @@ impl Shared {
 
     pub(super) fn wakes(&self) -> u64 {
         self.lock().wakes
+    }
+
+    pub(super) fn started(&self) {
+        self.lock().started = true;
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        let inner = self.lock();
+        inner.started && !inner.ended
     }
 
     pub(super) fn stop(&self) {

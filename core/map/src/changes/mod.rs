@@ -1,6 +1,8 @@
 //! What is worth telling, and when: significance, debounce, deduplication, and the log that consumers read by cursor.
 
 mod compose;
+mod differences;
+mod initial;
 mod log;
 mod pace;
 mod teller;

@@ -1,0 +1,166 @@
+//! What is told of a subject, or of a window that closes: the difference between what consumers were told and what is so.
+
+use super::Teller;
+use super::compose::{When, keys};
+use super::window::Window;
+use crate::model::{ConnectionRef, EventType, HealthChange, ServiceId, Timestamp, TopologyChange};
+use crate::state::{EdgeTold, State};
+
+/// Edges of one dependency that may be asleep at a time: as many ports as two services have in common, and far fewer than
+/// a protocol with a new port for each transfer would leave behind in a day. Those beyond are told as expired.
+const MAX_ASLEEP: usize = 64;
+
+impl Teller {
+    pub(super) fn tell_service(&mut self, id: &ServiceId, state: &mut State, now: Timestamp) {
+        if let Some((service, at)) = self.gone_services.remove(id) {
+            let event = self.composer.service(EventType::ServiceRemoved, service, When { at, now });
+            self.write(event, state);
+            return;
+        }
+        let Some(view) = state.service_view(id) else { return };
+        if !*view.told_present {
+            *view.told_present = true;
+            *view.told_health = view.service.health.status;
+            let when = When { at: view.came, now };
+            let event = self.composer.service(EventType::ServiceDiscovered, view.service, when);
+            self.write(event, state);
+        }
+    }
+
+    pub(super) fn tell_health(&mut self, id: &ServiceId, state: &mut State, now: Timestamp) {
+        let Some(view) = state.service_view(id) else { return };
+        let (from, to) = (*view.told_health, view.service.health.status);
+        if from == to || !*view.told_present {
+            return;
+        }
+        *view.told_health = to;
+        let reasons = view.service.health.reasons.clone();
+        let when = When { at: view.health_since, now };
+        let event = self.composer.health(HealthChange { service: view.service, from, to, reasons }, when);
+        self.write(event, state);
+    }
+
+    pub(super) fn tell_dependency(
+        &mut self,
+        source: &ServiceId,
+        destination: &ServiceId,
+        state: &mut State,
+        now: Timestamp,
+    ) {
+        let Some(view) = state.dependency_view(source, destination) else { return };
+        if !std::mem::replace(view.told, true) {
+            let when = When { at: view.first_seen, now };
+            let event = self.composer.dependency(EventType::DependencyDetected, view.dependency, when);
+            self.write(event, state);
+        }
+    }
+
+    /// The debounce window closes: what is different from before it, and only that, is told.
+    pub(super) fn close(&mut self, window: Window, state: &mut State, now: Timestamp) {
+        for edge in &window.turned {
+            self.tell_edge(edge, state, now);
+        }
+        for (source, destination) in &window.dependencies {
+            self.tell_dependency(source, destination, state, now);
+        }
+        for id in &window.health {
+            self.tell_health(id, state, now);
+        }
+        self.tell_ends(state, now);
+        let mut services = [Vec::new(), Vec::new()];
+        for (id, was_there) in window.services {
+            let is_there = state.service_view(&id).is_some();
+            if let (true, Some(changed)) = (is_there != was_there, services.get_mut(usize::from(was_there))) {
+                changed.push(id.path());
+            }
+        }
+        for changed in &mut services {
+            changed.sort_unstable();
+        }
+        let (was, was_not): (Vec<_>, Vec<_>) =
+            window.edges.into_iter().partition(|(_, was_there)| *was_there);
+        let added = keys(was_not.iter().map(|(edge, _)| edge).filter(|edge| state.edge_view(edge).is_some()));
+        let removed = keys(was.iter().map(|(edge, _)| edge).filter(|edge| state.edge_view(edge).is_none()));
+        let [came, went] = services;
+        let changes = [came, went, added, removed];
+        if changes.iter().any(|changed| !changed.is_empty()) {
+            self.tell_topology(state, window.ends.min(now), now, changes);
+        }
+    }
+
+    fn tell_edge(&mut self, edge: &ConnectionRef, state: &mut State, now: Timestamp) {
+        let Some(view) = state.edge_view(edge) else { return };
+        let before = *view.told;
+        // Once told it stays told: an edge that came back idle, or lost flows to another name, is no other one.
+        let established = before.established || view.established.is_some();
+        *view.told = EdgeTold { established, failing: view.failing.is_some() };
+        let news = [
+            (before.established, view.established, EventType::ConnectionEstablished),
+            (before.failing, view.failing, EventType::ConnectionFailed),
+        ];
+        let connection = view.connection;
+        for (told, since, event_type) in news {
+            if let (false, Some(at)) = (told, since) {
+                let event = self.composer.connection(event_type, connection.clone(), When { at, now });
+                self.write(event, state);
+            }
+        }
+    }
+
+    /// Tells dependencies and edges that are gone. An edge whose dependency lives is asleep rather than gone: when it wakes
+    /// up, nobody learns anything new.
+    fn tell_ends(&mut self, state: &mut State, now: Timestamp) {
+        let mut expired = Vec::new();
+        for (edge, gone) in std::mem::take(&mut self.gone_edges) {
+            let key = (edge.source.id(), edge.destination.id());
+            match state.dependency_view(&key.0, &key.1) {
+                Some(_) if !gone.told.established => {}
+                Some(view) if view.asleep.len() < MAX_ASLEEP => {
+                    view.asleep.insert(edge, gone.connection);
+                }
+                _ => expired.push((gone.connection, gone.at)),
+            }
+        }
+        let dependencies = std::mem::take(&mut self.gone_dependencies);
+        for gone in dependencies.values() {
+            expired.extend(gone.asleep.values().map(|connection| (connection.clone(), gone.at)));
+        }
+        expired.sort_by(|(a, _), (b, _)| a.edge.cmp(&b.edge));
+        for (connection, at) in expired {
+            let event = self.composer.connection(EventType::ConnectionExpired, connection, When { at, now });
+            self.write(event, state);
+        }
+        for gone in dependencies.into_values() {
+            let when = When { at: gone.at, now };
+            let event = self.composer.dependency(EventType::DependencyRemoved, gone.dependency, when);
+            self.write(event, state);
+        }
+    }
+
+    pub(super) fn tell_topology(
+        &mut self,
+        state: &mut State,
+        at: Timestamp,
+        now: Timestamp,
+        changes: [Vec<String>; 4],
+    ) {
+        self.revision += 1;
+        let [services_added, services_removed, connections_added, connections_removed] = changes;
+        let (service_count, connection_count) = state.counts();
+        let before = |count: u64, added: &[String], removed: &[String]| {
+            (count + removed.len() as u64).saturating_sub(added.len() as u64)
+        };
+        let change = TopologyChange {
+            revision: self.revision,
+            service_count,
+            connection_count,
+            service_count_before: before(service_count, &services_added, &services_removed),
+            connection_count_before: before(connection_count, &connections_added, &connections_removed),
+            services_added,
+            services_removed,
+            connections_added,
+            connections_removed,
+        };
+        self.write(self.composer.topology(change, When { at, now }), state);
+    }
+}
