@@ -97,9 +97,16 @@ impl Connection {
     pub(super) async fn deliver(&self, signal: Signal, payload: Payload) {
         let began = Instant::now();
         let mut backoff = Backoff::new(&self.settings.retry);
+        let mut failed = false;
         loop {
             let status = match self.attempt(signal, payload.bytes.clone()).await {
-                Ok(answer) => return self.taken(signal, &answer),
+                Ok(answer) => {
+                    if failed {
+                        let outage = began.elapsed();
+                        tracing::info!("{}: {} are sent again after {outage:.1?}", self.id, signal.as_str());
+                    }
+                    return self.taken(signal, &answer);
+                }
                 Err(status) => status,
             };
             // The server's own words may hold anything: they are for people who look closely.
@@ -116,6 +123,7 @@ impl Connection {
                 signal.as_str(),
                 status.code()
             );
+            failed = true;
             tokio::time::sleep(wait).await;
         }
     }
