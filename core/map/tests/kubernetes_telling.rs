@@ -235,3 +235,16 @@ fn declared_services_beyond_the_bound_are_counted() {
     assert_eq!(lab.services(), ["service:shop/a"]);
     assert_eq!(lab.snapshot().gaps[0].count, 1);
 }
+
+#[test]
+fn a_workload_has_the_labels_that_its_pods_share_and_says_which_of_them_are_ready() {
+    let mut lab = Lab::in_cluster();
+    let one = pod("shop", "web-1", "web", "10.1.0.1").declares(80).label("app", "web").label("index", "1");
+    let two = pod("shop", "web-2", "web", "10.1.0.2").declares(80).label("app", "web").label("index", "2");
+    lab.object(one);
+    lab.object(two.not_ready());
+    lab.settle();
+    let web = lab.service("workload:shop/web");
+    assert_eq!(web.labels, [("app".to_owned(), "web".to_owned())].into());
+    assert_eq!(web.endpoints.iter().map(|endpoint| endpoint.ready).collect::<Vec<_>>(), [true, false]);
+}

@@ -22,8 +22,10 @@ pub use gap::{Gap, GapReason};
 pub use health::{Health, HealthReason, HealthStatus};
 pub use ids::{EventId, RunId, ServiceId, ServiceKind};
 pub use kubernetes::{
-    AddressRange, ClusterScope, EndpointSlice, KubernetesFact, KubernetesService, Node, Pod, PodOwner,
-    PodPhase, ServicePort, SliceEndpoint, SlicePort,
+    AddressRange, BackendPort, ClusterScope, ContainerPort, EndpointSlice, Ingress, IngressBackend,
+    IngressKind, KubernetesFact, KubernetesService, LabelExpression, LabelOperator, LabelSelector, Labels,
+    Namespace, NetworkPolicy, Node, Pod, PodOwner, PodPhase, PolicyPeer, PolicyPort, PolicyRule, ServicePort,
+    SliceEndpoint, SlicePort,
 };
 pub use readings::{DurationHistogram, KernelEvents, Readings, Statistics};
 pub use service::{Endpoint, Service, ServiceRef, ServiceType};

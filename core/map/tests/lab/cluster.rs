@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use servicemap_map::model::{
-    AddressRange, ClusterScope, EndpointSlice, Fact, FactBody, KubernetesFact, KubernetesService, Node,
-    Origin, Pod, PodOwner, PodPhase, ServicePort, ServiceType, SliceEndpoint, SlicePort, SourceId, Timestamp,
+    AddressRange, ClusterScope, ContainerPort, EndpointSlice, Fact, FactBody, KubernetesFact,
+    KubernetesService, Labels, Node, Origin, Pod, PodOwner, PodPhase, ServicePort, ServiceType,
+    SliceEndpoint, SlicePort, SourceId, Timestamp,
 };
 
 use super::{Lab, ip};
@@ -90,10 +91,11 @@ pub(crate) fn pod(namespace: &str, name: &str, owner: &str, address: &str) -> Po
         host_network: false,
         node: "far".into(),
         owner: PodOwner { kind: "Deployment".into(), name: owner.into(), uid: uid(owner).into() },
-        labels: BTreeMap::new(),
+        labels: Labels::default(),
         container_ids: vec![container_of(&uid(name)).into()],
         container_ports: Vec::new(),
         phase: PodPhase::Running,
+        ready: true,
         started_at: None,
     })
 }
@@ -105,13 +107,24 @@ impl PodObject {
     }
 
     pub(crate) fn declares(mut self, port: u16) -> Self {
-        self.0.container_ports.push(port);
+        self.0.container_ports.push(ContainerPort { name: "".into(), port });
         self
     }
 
     pub(crate) fn on_host(mut self, node: &str) -> Self {
         self.0.host_network = true;
         self.0.node = node.into();
+        self
+    }
+
+    pub(crate) fn label(mut self, name: &str, value: &str) -> Self {
+        let labels = self.0.labels.iter().map(|(name, value)| (name.clone(), value.clone()));
+        self.0.labels = labels.chain([(name.into(), value.into())]).collect();
+        self
+    }
+
+    pub(crate) fn not_ready(mut self) -> Self {
+        self.0.ready = false;
         self
     }
 

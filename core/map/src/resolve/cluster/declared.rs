@@ -84,16 +84,20 @@ impl Cluster {
                 service_type: ServiceType::Workload,
                 since,
                 endpoints: Vec::new(),
-                labels: pod.labels.clone(),
+                labels: pod
+                    .labels
+                    .iter()
+                    .map(|(name, value)| (name.to_string(), value.to_string()))
+                    .collect(),
             });
             known.since = known.since.min(since);
             // What all pods have in common is the workload's.
-            known.labels.retain(|name, value| pod.labels.get(name) == Some(value));
-            let pairs = pod.ips.iter().flat_map(|ip| pod.container_ports.iter().map(move |port| (ip, *port)));
+            known.labels.retain(|name, value| pod.labels.get(name).is_some_and(|is| **is == **value));
+            let pairs = pod.ips.iter().flat_map(|ip| pod.container_ports.iter().map(move |at| (ip, at.port)));
             known.endpoints.extend(pairs.map(|(address, port)| Endpoint {
                 address: address.to_canonical(),
                 port,
-                ready: true,
+                ready: pod.ready,
             }));
         }
         if let Some(declared) = &mut declared {

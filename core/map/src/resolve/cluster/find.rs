@@ -130,7 +130,7 @@ impl Cluster {
     fn at_pod(&self, uid: &str, port: u16, at: Timestamp) -> Option<Found> {
         let (service, offered) = self.identity_at(uid, port, at)?;
         let listens = |place: &Place| place.port.as_ref().is_some_and(|(_, target)| *target == port);
-        let declared = self.pods.get(uid).is_some_and(|pod| pod.object.container_ports.contains(&port));
+        let declared = self.pods.get(uid).is_some_and(|pod| pod.object.declares(port));
         let rule = if declared || self.members.of(uid).iter().any(listens) { "endpoint" } else { "pod" };
         Some(Found::At(service, offered, rule))
     }
@@ -168,9 +168,7 @@ impl Cluster {
         let declares = |uid: &&Arc<str>| {
             let pod = self.pods.get(*uid).filter(|pod| pod.from <= at && pod.is_there(at));
             let offers = |place: &Place| place.port.as_ref().is_some_and(|(_, target)| *target == port);
-            pod.is_some_and(|pod| {
-                pod.object.container_ports.contains(&port) || self.members.of(uid).iter().any(offers)
-            })
+            pod.is_some_and(|pod| pod.object.declares(port) || self.members.of(uid).iter().any(offers))
         };
         let pod = self.host_pods.get(name).and_then(|pods| pods.iter().find(declares));
         match pod.and_then(|uid| self.identity_at(uid, port, at)) {

@@ -42,6 +42,13 @@ impl Cluster {
             KubernetesFact::PodGone { uid } => self.end_pod(&uid, at, &mut touched),
             KubernetesFact::Node(node) => self.set_node(node, at, &mut touched),
             KubernetesFact::NodeGone { name } => self.remove_node(&name, at, &mut touched),
+            // Nothing in the map follows from these yet.
+            KubernetesFact::Namespace(_)
+            | KubernetesFact::NamespaceGone { .. }
+            | KubernetesFact::Ingress(_)
+            | KubernetesFact::IngressGone { .. }
+            | KubernetesFact::NetworkPolicy(_)
+            | KubernetesFact::NetworkPolicyGone { .. } => {}
             KubernetesFact::Scope(scope) => {
                 touched.everything = self.scope != scope;
                 self.scope = scope;

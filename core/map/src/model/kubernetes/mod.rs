@@ -3,9 +3,19 @@
 //! Each fact states an object as a whole: telling it again changes nothing, and a later one takes the place of an earlier
 //! one of the same name. The instant of the fact is when the object became so, as far as the source knows.
 
+mod ingress;
+mod labels;
+mod policy;
+mod range;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+pub use ingress::{BackendPort, Ingress, IngressBackend, IngressKind};
+pub use labels::{LabelExpression, LabelOperator, LabelSelector, Labels};
+pub use policy::{NetworkPolicy, PolicyPeer, PolicyPort, PolicyRule};
+pub use range::AddressRange;
 
 use super::{ServiceType, Timestamp};
 
@@ -44,6 +54,33 @@ pub enum KubernetesFact {
         /// Its name.
         name: Arc<str>,
     },
+    /// A namespace is so.
+    Namespace(Namespace),
+    /// A namespace was deleted.
+    NamespaceGone {
+        /// Its name.
+        name: Arc<str>,
+    },
+    /// Something that lets connections in from outside is so.
+    Ingress(Ingress),
+    /// Something that let connections in was deleted.
+    IngressGone {
+        /// Its kind: objects of different kinds may have the same name.
+        kind: IngressKind,
+        /// Its namespace.
+        namespace: Arc<str>,
+        /// Its name.
+        name: Arc<str>,
+    },
+    /// A network policy is so.
+    NetworkPolicy(NetworkPolicy),
+    /// A network policy was deleted.
+    NetworkPolicyGone {
+        /// Its namespace.
+        namespace: Arc<str>,
+        /// Its name.
+        name: Arc<str>,
+    },
     /// What the cluster's own addresses are.
     Scope(ClusterScope),
 }
@@ -55,32 +92,6 @@ pub struct ClusterScope {
     pub ranges: Vec<AddressRange>,
     /// Not all namespaces are watched: an address inside that nobody has may be that of an object that is not seen.
     pub partly_watched: bool,
-}
-
-/// A range of addresses (CIDR).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AddressRange {
-    /// Any address of the range.
-    pub address: IpAddr,
-    /// How many leading bits all addresses have in common: at most 32 (IPv4) or 128 (IPv6); more count as that.
-    pub prefix: u8,
-}
-
-impl AddressRange {
-    /// Whether an address is in the range.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address.to_canonical(), address.to_canonical()) {
-            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
-                let differing = ours.to_bits() ^ theirs.to_bits();
-                differing.leading_zeros() >= u32::from(self.prefix.min(32))
-            }
-            (IpAddr::V6(ours), IpAddr::V6(theirs)) => {
-                let differing = ours.to_bits() ^ theirs.to_bits();
-                differing.leading_zeros() >= u32::from(self.prefix.min(128))
-            }
-            _ => false,
-        }
-    }
 }
 
 /// A Service.
@@ -181,16 +192,35 @@ pub struct Pod {
     pub node: Arc<str>,
     /// The top of its chain of owners (ReplicaSet → Deployment, Job → CronJob); the pod itself where nobody owns it.
     pub owner: PodOwner,
-    /// Labels of the pod that the map's users asked for.
-    pub labels: BTreeMap<String, String>,
+    /// All labels of the pod: any of them may be in a selector of a Service or network policy that comes later. Annotations
+    /// are not among them.
+    pub labels: Labels,
     /// Ids of its containers, without `containerd://` and the like.
     pub container_ids: Vec<Arc<str>>,
     /// TCP ports that its containers declare.
-    pub container_ports: Vec<u16>,
+    pub container_ports: Vec<ContainerPort>,
     /// Where it is in its life.
     pub phase: PodPhase,
+    /// Its condition `Ready` is `True`.
+    pub ready: bool,
     /// When its sandbox began (`status.startTime`); the fact's instant stands in.
     pub started_at: Option<Timestamp>,
+}
+
+impl Pod {
+    /// Whether one of its containers declares a port.
+    pub fn declares(&self, port: u16) -> bool {
+        self.container_ports.iter().any(|declared| declared.port == port)
+    }
+}
+
+/// A TCP port that a container declares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerPort {
+    /// Its name, by which network policies refer to it; empty where it has none.
+    pub name: Arc<str>,
+    /// The port.
+    pub port: u16,
 }
 
 /// The top owner of a pod.
@@ -237,23 +267,11 @@ pub struct Node {
     pub labels: BTreeMap<String, String>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn range(address: &str, prefix: u8) -> AddressRange {
-        AddressRange { address: address.parse().unwrap(), prefix }
-    }
-
-    #[test]
-    fn a_range_holds_the_addresses_that_share_its_prefix() {
-        let holds = |range: AddressRange, address: &str| range.contains(address.parse().unwrap());
-        assert!(holds(range("10.96.0.0", 12), "10.111.255.255"));
-        assert!(!holds(range("10.96.0.0", 12), "10.112.0.0"));
-        assert!(holds(range("10.96.0.0", 12), "::ffff:10.96.0.1"));
-        assert!(holds(range("fd00:10::", 32), "fd00:10:ffff::1"));
-        assert!(!holds(range("fd00:10::", 32), "fd00:11::1"));
-        assert!(!holds(range("0.0.0.0", 0), "::1"));
-        assert!(holds(range("10.0.0.1", 255), "10.0.0.1"));
-    }
+/// A namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace {
+    /// Its name.
+    pub name: Arc<str>,
+    /// All of its labels: network policies select by them, and one may name the environment.
+    pub labels: Labels,
 }
