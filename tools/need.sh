@@ -3,9 +3,9 @@
 # needs. What is there already is left alone.
 source "$(dirname "$0")/lib.sh"
 
-# prometheus: promtool and a real Prometheus. iproute2: network namespaces.
+# prometheus: promtool and a real Prometheus. iproute2: network namespaces. busybox: what the pods of the sample run.
 # rustc-web, rust-web-src: the compiler and core library that core-ebpf/TOOLCHAIN names.
-TEST_PACKAGES=(prometheus iproute2)
+TEST_PACKAGES=(prometheus iproute2 busybox)
 BPF_PACKAGES=(rustc-web rust-web-src)
 
 compilers() {
