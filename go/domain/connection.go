@@ -12,33 +12,33 @@ const ProtocolTCP = "tcp"
 // the TCP initiator.
 type Connection struct {
 	// Source is who connects. Its name, namespace and type are set; ask the [ServiceMap] for the rest.
-	Source *Service
+	Source *Service `json:"source"`
 	// Destination is who accepts.
-	Destination *Service
+	Destination *Service `json:"destination"`
 	// Protocol is "tcp".
-	Protocol string
+	Protocol string `json:"protocol"`
 	// Port is the one that the destination offers, 1 to 65535.
-	Port int
+	Port int `json:"port"`
 	// FirstSeen and LastSeen bound the time in which the edge was seen (UTC).
-	FirstSeen time.Time
-	LastSeen  time.Time
+	FirstSeen time.Time `json:"first_seen"`
+	LastSeen  time.Time `json:"last_seen"`
 	// RequestCount is how many TCP connections became established, those open before the start included.
-	RequestCount int64
+	RequestCount int64 `json:"opened"`
 
 	// Preexisting is how many of RequestCount were open before the observer started.
-	Preexisting int64
+	Preexisting int64 `json:"preexisting"`
 	// Active is how many are open now.
-	Active int64
+	Active int64 `json:"active"`
 	// Failed attempts and connections, by reason.
-	Failed Failures
+	Failed Failures `json:"failed"`
 	// BytesSent went from source to destination, BytesReceived came back: the kernel's figures, at most a refresh
 	// interval old for open connections.
-	BytesSent     int64
-	BytesReceived int64
+	BytesSent     int64 `json:"bytes_sent"`
+	BytesReceived int64 `json:"bytes_received"`
 	// Retransmits are segments that the counted side sent again.
-	Retransmits int64
+	Retransmits int64 `json:"retransmits"`
 	// RTT is the smoothed round-trip time, the latest mean; zero when it is not known.
-	RTT time.Duration
+	RTT time.Duration `json:"-"`
 }
 
 // Key is `ns/a->ns/b:port/tcp`, as the maps of [ServiceMap] have it.
@@ -48,11 +48,11 @@ func (c *Connection) Key() string {
 
 // Failures counts failed attempts and connections by reason.
 type Failures struct {
-	Refused     int64 // nobody listens (ECONNREFUSED)
-	Timeout     int64 // no answer (ETIMEDOUT)
-	Unreachable int64 // no way there (EHOSTUNREACH, ENETUNREACH)
-	Reset       int64 // cut off by the other side (ECONNRESET), also when it was established
-	Other       int64 // any other error
+	Refused     int64 `json:"refused,omitempty"`     // nobody listens (ECONNREFUSED)
+	Timeout     int64 `json:"timeout,omitempty"`     // no answer (ETIMEDOUT)
+	Unreachable int64 `json:"unreachable,omitempty"` // no way there (EHOSTUNREACH, ENETUNREACH)
+	Reset       int64 `json:"reset,omitempty"`       // cut off by the other side (ECONNRESET), also when it was established
+	Other       int64 `json:"other,omitempty"`       // any other error
 }
 
 // Total is the sum over all reasons.
@@ -63,11 +63,11 @@ func (f Failures) Total() int64 {
 // Dependency says that one service needs another, whatever the port.
 type Dependency struct {
 	// Source needs Destination.
-	Source      *Service
-	Destination *Service
+	Source      *Service `json:"source"`
+	Destination *Service `json:"destination"`
 	// Protocol and Port are those at which it was first seen.
-	Protocol string
-	Port     int
+	Protocol string `json:"protocol"`
+	Port     int    `json:"port"`
 	// CrossNamespace says that both have a namespace and the two differ.
-	CrossNamespace bool
+	CrossNamespace bool `json:"cross_namespace"`
 }

@@ -55,66 +55,70 @@ func (s Severity) String() string {
 	}
 }
 
+// MarshalText gives the word of [Severity.String].
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // Event is one typed, deduplicated thing told to the outside. Which of the data fields are set follows from its type.
 type Event struct {
 	// ID is stable: the same fact gives the same id on a replay. A UUID; empty for an event that stands in no log.
-	ID string
+	ID string `json:"id,omitempty"`
 	// Type says what kind of thing it tells, and which data it carries.
-	Type EventType
+	Type EventType `json:"type"`
 	// Sequence is the position in the log of this run, from 1; zero for an event that stands in no log, as those that
 	// repeat what exists already and the gap that tells of events lost to a slow reader.
-	Sequence uint64
+	Sequence uint64 `json:"sequence"`
 	// RunID names the run that told it; a restart begins a new one. A UUID.
-	RunID string
+	RunID string `json:"run_id"`
 	// Timestamp is when it happened, ObservedAt when it was noticed (UTC).
-	Timestamp  time.Time
-	ObservedAt time.Time
+	Timestamp  time.Time `json:"at"`
+	ObservedAt time.Time `json:"observed_at"`
 	// Severity says how much it matters.
-	Severity Severity
+	Severity Severity `json:"severity"`
 	// Initial marks what existed already when the consumer started, or when it lost events and starts afresh.
-	Initial bool
+	Initial bool `json:"initial,omitempty"`
 	// Learning marks detections made before the observer knew what is normal here; alert rules leave them out.
-	Learning bool
+	Learning bool `json:"learning,omitempty"`
 	// Subject is what it is about: a service id, a connection key, or "topology".
-	Subject string
+	Subject string `json:"subject"`
 	// Host and Cluster say where it was observed; Cluster is empty without one.
-	Host    string
-	Cluster string
+	Host    string `json:"host,omitempty"`
+	Cluster string `json:"cluster,omitempty"`
 
-	ServiceData    *Service
-	ConnectionData *Connection
-	DependencyData *Dependency
-	HealthData     *HealthChange
-	TopologyData   *TopologyChange
-	GapData        *Gap
+	// In JSON the one that the type names is `data`.
+	ServiceData    *Service        `json:"-"`
+	ConnectionData *Connection     `json:"-"`
+	DependencyData *Dependency     `json:"-"`
+	HealthData     *HealthChange   `json:"-"`
+	TopologyData   *TopologyChange `json:"-"`
+	GapData        *Gap            `json:"-"`
 }
 
 // HealthChange is a change of a service's health.
 type HealthChange struct {
 	// Service as it is after the change.
-	Service *Service
+	Service *Service `json:"service"`
 	// From is the status before, To the one after.
-	From HealthStatus
-	To   HealthStatus
+	From HealthStatus `json:"from"`
+	To   HealthStatus `json:"to"`
 	// Reasons say why, most important first.
-	Reasons []string
+	Reasons []string `json:"reasons"`
 }
 
 // TopologyChange is what became of the graph within one debounce window.
 type TopologyChange struct {
 	// Revision counts up by one with each topology event of a run.
-	Revision uint64
+	Revision uint64 `json:"revision"`
 	// ServiceCount and ConnectionCount are those after the window.
-	ServiceCount    int
-	ConnectionCount int
+	ServiceCount    int `json:"service_count"`
+	ConnectionCount int `json:"connection_count"`
 	// ServiceCountBefore and ConnectionCountBefore are those before it.
-	ServiceCountBefore    int
-	ConnectionCountBefore int
+	ServiceCountBefore    int `json:"service_count_before"`
+	ConnectionCountBefore int `json:"connection_count_before"`
 	// Keys of what came and went, sorted; see [Service.Key] and [Connection.Key].
-	ServicesAdded      []string
-	ServicesRemoved    []string
-	ConnectionsAdded   []string
-	ConnectionsRemoved []string
+	ServicesAdded      []string `json:"services_added"`
+	ServicesRemoved    []string `json:"services_removed"`
+	ConnectionsAdded   []string `json:"connections_added"`
+	ConnectionsRemoved []string `json:"connections_removed"`
 }
 
 // GapReasonSlowReader is the [Gap] reason of events that this program read too late.
@@ -123,9 +127,9 @@ const GapReasonSlowReader = "slow_reader"
 // Gap says that something was lost, how much, and whether the map is exact again.
 type Gap struct {
 	// Reason says where: [GapReasonSlowReader], or a word of the core such as flow_map_full.
-	Reason string
+	Reason string `json:"reason"`
 	// Count is how many things (connections, sockets, flows, events).
-	Count uint64
+	Count uint64 `json:"count"`
 	// Healed says that the map has been made exact again since.
-	Healed bool
+	Healed bool `json:"healed"`
 }

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -21,6 +22,16 @@ const (
 	ServiceTypeExternal     ServiceType = "External"     // outside: a DNS name, a named CIDR or an address
 )
 
+// IsKubernetesService says whether it is one of the five types of a Kubernetes Service.
+func (t ServiceType) IsKubernetesService() bool {
+	switch t {
+	case ServiceTypeClusterIP, ServiceTypeNodePort, ServiceTypeLoadBalancer, ServiceTypeExternalName, ServiceTypeHeadless:
+		return true
+	default:
+		return false
+	}
+}
+
 // HealthStatus says how a service is, once the status has held for the hysteresis time.
 type HealthStatus string
 
@@ -35,35 +46,45 @@ const (
 // Endpoint is one address and port behind a service.
 type Endpoint struct {
 	// Address; the unspecified address for a listener on all of them.
-	Address netip.Addr
+	Address netip.Addr `json:"address"`
 	// Port is the TCP port, 1 to 65535.
-	Port int
+	Port int `json:"port"`
 	// Ready says whether the endpoint takes connections.
-	Ready bool
+	Ready bool `json:"ready"`
 }
 
 // Service is a named thing that accepts or makes connections.
 type Service struct {
 	// Name inside the namespace.
-	Name string
+	Name string `json:"name"`
 	// Namespace is the Kubernetes namespace, the host's name for a Process, empty for Node and External.
-	Namespace string
+	Namespace string `json:"namespace"`
 	// Type says what sort of thing it is.
-	Type ServiceType
+	Type ServiceType `json:"type"`
 	// Endpoints are the address:port pairs behind it, sorted. Empty where only the name is known, as at the ends of a
 	// connection or a dependency.
-	Endpoints []Endpoint
+	Endpoints []Endpoint `json:"endpoints"`
 	// Labels of the Kubernetes object.
-	Labels map[string]string
+	Labels map[string]string `json:"labels"`
 	// Health past the hysteresis.
-	Health HealthStatus
+	Health HealthStatus `json:"-"`
 	// HealthReasons say why, most important first: connections_succeed, connections_fail, no_traffic.
-	HealthReasons []string
+	HealthReasons []string `json:"-"`
 	// FirstSeen is when it was first known (UTC).
-	FirstSeen time.Time
+	FirstSeen time.Time `json:"first_seen"`
 	// LastSeen is when something was last seen of it (UTC).
-	LastSeen time.Time
+	LastSeen time.Time `json:"last_seen"`
 }
 
 // Key is `namespace/name`, as the maps of [ServiceMap] have it.
 func (s *Service) Key() string { return s.Namespace + "/" + s.Name }
+
+// ID is the identity, `kind:namespace/name`: the kind is `service` for a Kubernetes Service, else the type in lower
+// case, so that a Process and a Service of one name differ.
+func (s *Service) ID() string {
+	kind := strings.ToLower(string(s.Type))
+	if s.Type.IsKubernetesService() {
+		kind = "service"
+	}
+	return kind + ":" + s.Key()
+}

@@ -145,11 +145,21 @@ func (o *Observer) Events() <-chan *domain.Event { return o.events }
 
 // ServiceMap is the map now: a copy that nothing changes afterwards.
 func (o *Observer) ServiceMap() (*ServiceMap, error) {
+	document, err := o.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	return ParseServiceMap(document)
+}
+
+// Snapshot is the map now as the JSON document that every door of Servicemap writes (docs/map.md); [ParseServiceMap]
+// reads it.
+func (o *Observer) Snapshot() ([]byte, error) {
 	document, err := o.engine.Snapshot()
 	if err != nil {
 		return nil, fmt.Errorf("services: cannot read the map of observer %q: %w", o.name, err)
 	}
-	return decodeServiceMap(document)
+	return document, nil
 }
 
 // Err says why the events ended, once the channel of [Observer.Events] is closed; nil after a regular stop.

@@ -74,14 +74,16 @@ type (
 	}
 )
 
-func decodeServiceMap(document []byte) (*domain.ServiceMap, error) {
+// ParseServiceMap is the map of a JSON document, such as [Observer.Snapshot] gives. It refuses a document of another
+// version than this package knows.
+func ParseServiceMap(document []byte) (*domain.ServiceMap, error) {
 	var d mapDocument
 	if err := json.Unmarshal(document, &d); err != nil {
-		return nil, fmt.Errorf("services: the native library's map is not the JSON that was expected: %w", err)
+		return nil, fmt.Errorf("services: the map is not the JSON that was expected: %w", err)
 	}
 	if d.Version != mapVersion {
-		return nil, fmt.Errorf("services: the native library writes maps of version %d, this package reads version %d: "+
-			"build both from one version", d.Version, mapVersion)
+		return nil, fmt.Errorf("services: the map is of version %d, this package reads version %d: "+
+			"build the native library and this package from one version", d.Version, mapVersion)
 	}
 	m := &domain.ServiceMap{
 		Services:         make(map[string]*domain.Service, len(d.Services)),

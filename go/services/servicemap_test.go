@@ -38,7 +38,7 @@ const sampleMap = `{
 
 func decoded(t *testing.T, document string) *domain.ServiceMap {
 	t.Helper()
-	m, err := decodeServiceMap([]byte(document))
+	m, err := ParseServiceMap([]byte(document))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestServicesOfOneKeyButDifferentKindAreBothKept(t *testing.T) {
 }
 
 func TestMapOfAnotherVersionIsRefusedWithBothVersions(t *testing.T) {
-	_, err := decodeServiceMap([]byte(`{"version": 2}`))
+	_, err := ParseServiceMap([]byte(`{"version": 2}`))
 	if err == nil || !strings.Contains(err.Error(), "version 2") || !strings.Contains(err.Error(), "version 1") {
 		t.Fatal(err)
 	}
