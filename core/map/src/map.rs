@@ -55,7 +55,10 @@ impl ServiceMap {
     /// whose sequence number is not higher than the last one of its source came before, and changes nothing.
     pub fn apply(&mut self, fact: Fact) {
         let Fact { at, origin, body } = fact;
-        self.expect(origin.source);
+        // Agents come and go; the door through which they come says when it has heard those that were there.
+        if !matches!(origin.source, SourceId::Agent(_)) {
+            self.expect(origin.source);
+        }
         if origin.sequence != 0 {
             let counted = self.counted.entry(origin.source).or_default();
             if origin.sequence <= *counted {
@@ -65,11 +68,18 @@ impl ServiceMap {
             *counted = origin.sequence;
         }
         self.state.statistics.facts += 1;
+        let machine = origin.source.machine();
         match body {
             FactBody::Flow(delta) => self.state.count(delta, at),
-            FactBody::Address { netns, address, present } => self.state.set_address(netns, address, present),
-            FactBody::NetworkNamespace { netns, name } => self.state.set_namespace(netns, name),
-            FactBody::Cgroup { id, path } => self.state.set_cgroup(id, &path),
+            FactBody::Address { netns, address, present } => {
+                self.state.set_address(machine, netns, address, present);
+            }
+            FactBody::NetworkNamespace { netns, name } => self.state.set_namespace(machine, netns, name),
+            FactBody::Cgroup { id, path } => self.state.set_cgroup(machine, id, &path),
+            FactBody::Machine { name, observed_since } => {
+                self.state.set_machine(machine, &name, observed_since);
+            }
+            FactBody::MachineGone => self.state.forget_machine(machine, at),
             FactBody::Kubernetes(object) => self.state.learn_object(*object, at),
             FactBody::Gap(gap) => self.state.lose(gap),
             FactBody::Ready(source) => {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{FlowDelta, Gap, KubernetesFact, Timestamp};
+use super::{FlowDelta, Gap, KubernetesFact, MachineId, Timestamp};
 
 /// Which source told a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,6 +14,20 @@ pub enum SourceId {
     Host,
     /// The API server of the cluster.
     Kubernetes,
+    /// The door through which agents of other machines tell what they count.
+    Agents,
+    /// The agent of another machine: what it tells of flows, addresses, namespaces and cgroups is that machine's.
+    Agent(MachineId),
+}
+
+impl SourceId {
+    /// The machine of which a source speaks.
+    pub const fn machine(self) -> MachineId {
+        match self {
+            Self::Agent(machine) => machine,
+            Self::Capture | Self::Host | Self::Kubernetes | Self::Agents => MachineId::OWN,
+        }
+    }
 }
 
 /// Where a fact comes from and which one of that source it is.
@@ -42,7 +56,7 @@ pub struct Fact {
 pub enum FactBody {
     /// Connections or listeners were counted.
     Flow(FlowDelta),
-    /// A network namespace of this machine has this address now, or has it no longer.
+    /// A network namespace of the source's machine has this address now, or has it no longer.
     Address {
         /// Inode of the namespace.
         netns: u32,
@@ -65,6 +79,16 @@ pub enum FactBody {
         /// Its path.
         path: Arc<str>,
     },
+    /// What machine the source speaks of.
+    Machine {
+        /// Its name: namespace of its Process services, and the name of its node in a cluster.
+        name: Arc<str>,
+        /// Since when its connections are counted without a break; `None` when they are not any more. While they are, what
+        /// is counted at the server's side of them says nothing new.
+        observed_since: Option<Timestamp>,
+    },
+    /// Nothing will be told any more of the source's machine, and what was told of its addresses and names can be forgotten.
+    MachineGone,
     /// An object of the cluster is so, or is gone.
     Kubernetes(Box<KubernetesFact>),
     /// Something was lost at the source.

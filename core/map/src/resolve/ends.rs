@@ -3,10 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::addresses::{Addresses, Location};
 use super::cluster::{Cluster, Found};
-use super::listeners::Listeners;
-use super::names::{Names, OTHER_EXTERNALS};
+use super::machines::{Machine, Machines, Whereabouts};
+use super::names::OTHER_EXTERNALS;
 use crate::model::{Direction, FlowKey, ServiceId, ServiceRef, ServiceType, Side, Timestamp};
 
 /// One end, named.
@@ -81,43 +80,36 @@ struct Destination {
 /// All that is known about who is where.
 #[derive(Debug)]
 pub(crate) struct Resolver {
-    /// Addresses of this machine's namespaces.
-    pub(crate) addresses: Addresses,
-    /// Who listens.
-    pub(crate) listeners: Listeners,
-    /// Names of cgroups and namespaces.
-    pub(crate) names: Names,
+    /// What is known of each machine.
+    pub(crate) machines: Machines,
     /// The cluster's objects; empty without one.
     pub(crate) cluster: Cluster,
-    host: Arc<str>,
 }
 
 impl Resolver {
     /// Knows nothing yet but the machine's name.
     pub(crate) fn new(host: Arc<str>) -> Self {
-        Self {
-            addresses: Addresses::default(),
-            listeners: Listeners::default(),
-            names: Names::default(),
-            cluster: Cluster::default(),
-            host,
-        }
+        Self { machines: Machines::new(host), cluster: Cluster::default() }
     }
 
     /// Names the ends of a flow by what is known now of that instant.
     pub(crate) fn ends(&self, key: &FlowKey, when: Instant) -> Ends {
-        if when.patient && self.is_late(key.cgroup) {
+        // A machine is known as long as it has flows.
+        let Some(machine) = self.machines.get(key.machine) else { return Ends::Waiting };
+        if when.patient && self.is_late(machine, key.cgroup) {
             return Ends::Waiting;
         }
-        let local = self.local(key.cgroup, key.netns, self.program(key), when.at);
+        let local = self.local(machine, key.cgroup, key.netns, program(machine, key), when.at);
         match key.direction {
             Direction::Listen => Ends::Presence(local),
-            // The client is on this machine, and counts this connection itself.
-            Direction::Inbound if !key.folded && self.addresses.is_local(key.remote) => Ends::Presence(local),
-            Direction::Inbound => self.inbound(key, local, when),
-            Direction::Outbound if self.is_itself(key, when.at) => Ends::Presence(local),
+            // The client is on the same machine, where this connection is counted at its side.
+            Direction::Inbound if !key.folded && machine.addresses.is_local(key.remote) => {
+                Ends::Presence(local)
+            }
+            Direction::Inbound => self.inbound(machine, key, local, when),
+            Direction::Outbound if self.is_itself(machine, key, when.at) => Ends::Presence(local),
             Direction::Outbound => {
-                let Some(Destination { party, port, since }) = self.destination(key, when) else {
+                let Some(Destination { party, port, since }) = self.destination(machine, key, when) else {
                     return Ends::Waiting;
                 };
                 Ends::Pair { source: local, destination: party, port, side: Side::Client, since }
@@ -125,33 +117,33 @@ impl Resolver {
         }
     }
 
-    /// Pods that flows of this machine belong to, by UID.
+    /// Pods that flows belong to, by UID.
     pub(crate) fn pods_with_flows(&self) -> impl Iterator<Item = &Arc<str>> {
-        let paths = self.names.pods_with_flows();
+        let paths = self.machines.iter().flat_map(|machine| machine.names.pods_with_flows());
         paths.filter_map(|path| self.cluster.pod(&path.uid, path.container.as_deref()))
     }
 
     /// Whether a cgroup is that of a pod of which the API server has not told yet.
-    fn is_late(&self, cgroup: u64) -> bool {
-        self.cluster.is_known() && self.names.pod(cgroup).is_some() && self.pod(cgroup).is_none()
+    fn is_late(&self, machine: &Machine, cgroup: u64) -> bool {
+        self.cluster.is_known() && machine.names.pod(cgroup).is_some() && self.pod(machine, cgroup).is_none()
     }
 
     /// The pod of a cgroup, by UID.
-    fn pod(&self, cgroup: u64) -> Option<&Arc<str>> {
-        let path = self.names.pod(cgroup)?;
+    fn pod(&self, machine: &Machine, cgroup: u64) -> Option<&Arc<str>> {
+        let path = machine.names.pod(cgroup)?;
         self.cluster.pod(&path.uid, path.container.as_deref())
     }
 
     /// Whether a pod connects to itself: also its containers to each other, such as an app to its proxy.
-    fn is_itself(&self, key: &FlowKey, at: Timestamp) -> bool {
-        let pod = self.pod(key.cgroup).filter(|uid| self.cluster.has_own_network(uid));
+    fn is_itself(&self, machine: &Machine, key: &FlowKey, at: Timestamp) -> bool {
+        let pod = self.pod(machine, key.cgroup).filter(|uid| self.cluster.has_own_network(uid));
         !key.folded
             && pod
                 .is_some_and(|uid| key.remote.is_loopback() || self.cluster.has_address(uid, key.remote, at))
     }
 
     /// A connection that comes from another machine.
-    fn inbound(&self, key: &FlowKey, local: Party, when: Instant) -> Ends {
+    fn inbound(&self, machine: &Machine, key: &FlowKey, local: Party, when: Instant) -> Ends {
         let known = (!key.folded).then(|| self.cluster.client(key.remote, when.at)).flatten();
         let source = match known {
             Some(Found::At(service, _, rule)) => Party { service, rule },
@@ -161,7 +153,7 @@ impl Resolver {
             None => outside(key),
         };
         let offers = |uid: &Arc<str>| self.cluster.identity_at(uid, key.port, when.at);
-        let (destination, port) = match self.pod(key.cgroup).and_then(offers) {
+        let (destination, port) = match self.pod(machine, key.cgroup).and_then(offers) {
             Some((service, port)) => (Party { service, rule: local.rule }, port),
             None => (local, key.port),
         };
@@ -169,13 +161,12 @@ impl Resolver {
     }
 
     /// Who accepts; `None` while that is not known yet.
-    fn destination(&self, key: &FlowKey, when: Instant) -> Option<Destination> {
+    fn destination(&self, machine: &Machine, key: &FlowKey, when: Instant) -> Option<Destination> {
         let at = |party, since| Some(Destination { party, port: key.port, since });
         if key.folded {
             return at(outside(key), None);
         }
-        let listener = |netns| self.listeners.find(netns, key.remote, key.port);
-        let location = self.addresses.locate(key.netns, key.remote, |netns| listener(netns).is_some());
+        let location = self.machines.locate(key.machine, key.netns, key.remote, key.port);
         let in_cluster =
             (!key.remote.is_loopback()).then(|| self.cluster.find(key.remote, key.port, when.at));
         let nobody = match in_cluster.flatten() {
@@ -183,52 +174,48 @@ impl Resolver {
                 return Some(Destination { party: Party { service, rule }, port, since: None });
             }
             Some(Found::Node(service)) => Party { service, rule: "node" },
-            Some(Found::Unknown) if location == Location::Outside => {
+            Some(Found::Unknown) if matches!(location, Whereabouts::Outside) => {
                 return if when.patient { None } else { at(self.unknown(), None) };
             }
-            Some(Found::Unknown) | None if location == Location::Outside => outside(key),
-            Some(Found::Unknown) | None => self.machine(key.netns),
+            Some(Found::Unknown) | None if matches!(location, Whereabouts::Outside) => outside(key),
+            Some(Found::Unknown) | None => match location {
+                Whereabouts::At(there, netns) => self.machine(there, netns),
+                Whereabouts::Ambiguous | Whereabouts::Outside => self.machine(machine, key.netns),
+            },
         };
-        let Location::Here(netns) = location else { return at(nobody, None) };
-        let Some(found) = listener(netns) else { return at(nobody, None) };
-        if when.patient && self.is_late(found.cgroup) {
+        let Whereabouts::At(there, netns) = location else { return at(nobody, None) };
+        let Some(found) = there.listener(netns, key.remote, key.port) else { return at(nobody, None) };
+        if when.patient && self.is_late(there, found.cgroup) {
             return None;
         }
-        let local = self.local(found.cgroup, netns, &found.program, when.at);
+        let local = self.local(there, found.cgroup, netns, &found.program, when.at);
         at(Party { rule: "listener", ..local }, Some(found.since))
     }
 
-    /// The flow's program; of an accepting one of which the kernel did not know it, the one that listens there.
-    fn program<'a>(&'a self, key: &'a FlowKey) -> &'a Arc<str> {
-        let accepts = key.direction == Direction::Inbound && key.program.is_empty();
-        let listens = || self.listeners.program(key.netns, key.cgroup, key.port);
-        accepts.then(listens).flatten().unwrap_or(&key.program)
-    }
-
     /// Who a local socket belongs to: its pod's service, else the node where the machine is one, else the process.
-    fn local(&self, cgroup: u64, netns: u32, program: &Arc<str>, at: Timestamp) -> Party {
-        let pod = self.pod(cgroup).and_then(|uid| self.cluster.identity(uid, at));
+    fn local(&self, machine: &Machine, cgroup: u64, netns: u32, program: &Arc<str>, at: Timestamp) -> Party {
+        let pod = self.pod(machine, cgroup).and_then(|uid| self.cluster.identity(uid, at));
         if let Some(service) = pod {
             return Party { service, rule: "cgroup" };
         }
-        let (name, rule) = self.names.local(cgroup, netns, program);
-        let is_pod = self.names.pod(cgroup).is_some();
-        if let Some(service) = (!is_pod).then(|| self.node(netns)).flatten() {
+        let (name, rule) = machine.names.local(cgroup, netns, program);
+        let is_pod = machine.names.pod(cgroup).is_some();
+        if let Some(service) = (!is_pod).then(|| self.node(machine, netns)).flatten() {
             return Party { service, rule };
         }
-        let service = ServiceRef { namespace: self.host.clone(), name, service_type: ServiceType::Process };
-        Party { service, rule }
+        let namespace = machine.name.clone();
+        Party { service: ServiceRef { namespace, name, service_type: ServiceType::Process }, rule }
     }
 
     /// The node whose own network namespace this is.
-    fn node(&self, netns: u32) -> Option<ServiceRef> {
-        let name = if self.names.is_own(netns) { &*self.host } else { "" };
-        self.cluster.node_here(name, |address| self.addresses.has(netns, address))
+    fn node(&self, machine: &Machine, netns: u32) -> Option<ServiceRef> {
+        let name = if machine.names.is_own(netns) { &*machine.name } else { "" };
+        self.cluster.node_here(name, |address| machine.addresses.has(netns, address))
     }
 
-    /// The machine itself: whoever is at a local port where nobody was seen listening.
-    fn machine(&self, netns: u32) -> Party {
-        let service = self.node(netns).unwrap_or_else(|| Cluster::node_ref(&self.host));
+    /// The machine itself: whoever is at a port of it where nobody was seen listening.
+    fn machine(&self, machine: &Machine, netns: u32) -> Party {
+        let service = self.node(machine, netns).unwrap_or_else(|| Cluster::node_ref(&machine.name));
         Party { service, rule: "address" }
     }
 
@@ -241,4 +228,11 @@ impl Resolver {
 fn outside(key: &FlowKey) -> Party {
     let address: IpAddr = key.remote.to_canonical();
     if key.folded { Party::other_externals() } else { Party::external(address.to_string().into()) }
+}
+
+/// The flow's program; of an accepting one of which the kernel did not know it, the one that listens there.
+fn program<'a>(machine: &'a Machine, key: &'a FlowKey) -> &'a Arc<str> {
+    let accepts = key.direction == Direction::Inbound && key.program.is_empty();
+    let listens = || machine.listeners.program(key.netns, key.cgroup, key.port);
+    accepts.then(listens).flatten().unwrap_or(&key.program)
 }

@@ -8,6 +8,7 @@ mod cgroup;
 mod cluster;
 mod ends;
 mod listeners;
+mod machines;
 mod names;
 mod pod_path;
 

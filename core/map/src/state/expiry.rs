@@ -6,7 +6,7 @@ use super::flows::{Flow, Place};
 use super::services::Entry;
 use super::slots::Id;
 use super::{Change, State};
-use crate::model::{Direction, Health, HealthStatus, Timestamp};
+use crate::model::{Health, HealthStatus, Timestamp};
 
 /// Services whose health changes are counted by name: the default bound on services alive at once. Those that come after
 /// are counted together.
@@ -66,10 +66,7 @@ impl State {
         let place = flow.place;
         self.unlink(id);
         let Some(flow) = self.flows.remove(id) else { return };
-        self.resolver.names.release_cgroup(flow.key.cgroup);
-        if flow.key.direction != Direction::Outbound {
-            self.resolver.listeners.remove(&flow.key);
-        }
+        self.resolver.machines.release(&flow.key);
         match place {
             Place::Nowhere => {}
             Place::Edge(edge) => self.keep_in_edge(edge, &flow.sums),

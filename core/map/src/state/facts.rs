@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::flows::Flow;
 use super::settle::Fresh;
+use super::slots::Id;
 use super::sums::Sums;
 use super::{Change, State};
-use crate::model::{Direction, FlowDelta, Gap, GapReason, Timestamp};
+use crate::model::{Direction, FlowDelta, Gap, GapReason, MachineId, Timestamp};
 
 /// Gaps that snapshots show; older ones remain counted in the statistics. Those of one reason in a row are one, so this
 /// many are an unusual day.
@@ -16,17 +18,21 @@ impl State {
     /// Connections or listeners were counted.
     pub(crate) fn count(&mut self, delta: FlowDelta, at: Timestamp) {
         if let Some(example) = &delta.example {
-            self.set_address(delta.key.netns, example.local_address, true);
+            self.set_address(delta.key.machine, delta.key.netns, example.local_address, true);
         }
         if delta.key.direction == Direction::Listen {
             // Binding to an address proves that the namespace has it.
-            self.set_address(delta.key.netns, delta.key.remote, true);
+            self.set_address(delta.key.machine, delta.key.netns, delta.key.remote, true);
         }
         let Some(flow) = self.flows.find(&delta.key).or_else(|| self.new_flow(&delta)) else {
             self.turned_away += 1;
             return;
         };
-        let sums = Sums::of(delta, at);
+        self.note(flow, Sums::of(delta, at));
+    }
+
+    /// Notes what was counted of a flow, for the next settling.
+    fn note(&mut self, flow: Id<Flow>, sums: Sums) {
         self.fresh_since = Some(self.fresh_since.map_or(sums.first, |since| since.min(sums.first)));
         let waiting = self.flows.get(flow).and_then(|flow| flow.fresh);
         if let Some(fresh) = waiting.and_then(|index| self.fresh.get_mut(index as usize)) {
@@ -40,23 +46,25 @@ impl State {
         }
     }
 
-    fn new_flow(&mut self, delta: &FlowDelta) -> Option<super::Id<super::Flow>> {
+    fn new_flow(&mut self, delta: &FlowDelta) -> Option<Id<Flow>> {
         if self.flows.len() >= self.settings.max_flows {
             return None;
         }
+        let machine = self.resolver.machines.get_mut(delta.key.machine)?;
         let id = self.flows.insert(delta.key.clone())?;
-        self.resolver.names.hold_cgroup(delta.key.cgroup);
+        machine.flows += 1;
+        machine.names.hold_cgroup(delta.key.cgroup);
         Some(id)
     }
 
     /// A network namespace has an address, or has it no longer. Taking one away ends its interval: what was counted
     /// before keeps its name.
-    pub(crate) fn set_address(&mut self, netns: u32, address: IpAddr, present: bool) {
+    pub(crate) fn set_address(&mut self, machine: MachineId, netns: u32, address: IpAddr, present: bool) {
         if !present {
-            self.resolver.addresses.remove(netns, address);
+            self.resolver.machines.remove_address(machine, netns, address);
             return;
         }
-        match self.resolver.addresses.insert(netns, address) {
+        match self.resolver.machines.insert_address(machine, netns, address) {
             Some(true) => self.stale.addresses.insert(address.to_canonical()),
             Some(false) => false,
             None => {
@@ -66,17 +74,51 @@ impl State {
         };
     }
 
-    /// A network namespace has a name, or is the machine's own.
-    pub(crate) fn set_namespace(&mut self, netns: u32, name: Option<Arc<str>>) {
-        match self.resolver.names.set_namespace(netns, name) {
-            Some(news) => self.stale.everything |= news,
-            None => self.turned_away += 1,
-        }
+    /// A network namespace has a name, or is its machine's own.
+    pub(crate) fn set_namespace(&mut self, machine: MachineId, netns: u32, name: Option<Arc<str>>) {
+        let machine = self.resolver.machines.get_mut(machine);
+        let news = machine.and_then(|machine| machine.names.set_namespace(netns, name));
+        self.learned(news);
     }
 
     /// A cgroup has a path.
-    pub(crate) fn set_cgroup(&mut self, id: u64, path: &str) {
-        match self.resolver.names.set_cgroup(id, path) {
+    pub(crate) fn set_cgroup(&mut self, machine: MachineId, id: u64, path: &str) {
+        let machine = self.resolver.machines.get_mut(machine);
+        let news = machine.and_then(|machine| machine.names.set_cgroup(id, path));
+        self.learned(news);
+    }
+
+    /// A machine has a name, and is observed or not.
+    pub(crate) fn set_machine(&mut self, machine: MachineId, name: &Arc<str>, since: Option<Timestamp>) {
+        let news = self.resolver.machines.set(machine, name, since);
+        self.learned(news);
+    }
+
+    /// A machine will not be heard of any more: what is open there ends, as far as the map is concerned.
+    pub(crate) fn forget_machine(&mut self, machine: MachineId, at: Timestamp) {
+        if !self.resolver.machines.part(machine) {
+            return;
+        }
+        self.stale.everything = true;
+        let of_machine = self.flows.iter().filter(|(_, flow)| flow.key.machine == machine);
+        let open: Vec<_> = of_machine
+            .map(|(id, flow)| {
+                let mut sums = flow.sums.clone();
+                if let Some(fresh) = flow.fresh.and_then(|index| self.fresh.get(index as usize)) {
+                    sums.merge(&fresh.sums);
+                }
+                (id, sums.counts.active())
+            })
+            .filter(|(_, open)| *open > 0)
+            .collect();
+        for (flow, open) in open {
+            self.note(flow, Sums::closed(open, at));
+        }
+    }
+
+    /// Whether flows may be called differently by something that was told; `None` where there was no room for it.
+    fn learned(&mut self, news: Option<bool>) {
+        match news {
             Some(news) => self.stale.everything |= news,
             None => self.turned_away += 1,
         }

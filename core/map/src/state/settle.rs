@@ -96,7 +96,8 @@ impl State {
             Direction::Listen => Standing::Closed,
         };
         let since = flow.sums.first.min(fresh.sums.first);
-        if self.resolver.listeners.set(&flow.key, since, standing) {
+        let machine = self.resolver.machines.known_mut(flow.key.machine);
+        if machine.is_some_and(|machine| machine.listeners.set(&flow.key, since, standing)) {
             self.stale.ports.insert(flow.key.port);
         }
     }

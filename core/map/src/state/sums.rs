@@ -91,6 +91,12 @@ impl Sums {
         }
     }
 
+    /// So many connections ended at an instant.
+    pub(crate) fn closed(count: u64, at: Timestamp) -> Self {
+        let counts = Counts { closed: count, ..Counts::default() };
+        Self { counts, first: at, last: at, ..Self::default() }
+    }
+
     pub(crate) fn merge(&mut self, more: &Self) {
         self.counts.add(&more.counts);
         self.first = self.first.min(more.first);

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::expect_used, clippy::missing_panics_doc, reason = "helpers of tests may panic")]
 
+pub(crate) mod agents;
 pub(crate) mod cluster;
 
 use std::net::IpAddr;
