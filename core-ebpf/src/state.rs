@@ -213,6 +213,7 @@ unsafe fn count_close<A: Access>(sk: Kernel, kept: *mut SocketState, value: *mut
         add32(&raw mut (*value).closed, 1);
         if error == ECONNRESET || error == ETIMEDOUT {
             add32(&raw mut (*value).cut, 1);
+            add_failure(value, error);
         }
         let tcp = A::tcp(sk);
         if tcp.is_null() {
@@ -239,6 +240,14 @@ unsafe fn count_failure(value: *mut FlowValue, error: u32) {
             return;
         }
         count(COUNT_FAIL);
+        add_failure(value, error);
+    }
+}
+
+#[inline(always)]
+unsafe fn add_failure(value: *mut FlowValue, error: u32) {
+    // SAFETY: a map value, and an index within its array.
+    unsafe {
         let reason = match error {
             ECONNREFUSED => FAILED_REFUSED,
             ETIMEDOUT => FAILED_TIMED_OUT,

@@ -31,6 +31,7 @@ fn event(number: u16) -> Arc<Event> {
         totals: FlowTotals { opened: 1, active: 1, ..FlowTotals::default() },
         first_seen: at,
         last_seen: at,
+        connect_latency: None,
         provenance: Provenance {
             side: Side::Client,
             source_rule: "cgroup",

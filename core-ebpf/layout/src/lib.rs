@@ -66,7 +66,7 @@ pub const FAILED_REFUSED: usize = 0;
 pub const FAILED_TIMED_OUT: usize = 1;
 /// No route, or a router or host said so.
 pub const FAILED_UNREACHABLE: usize = 2;
-/// Reset before it was established.
+/// Answered with a reset, or reset in mid-life.
 pub const FAILED_RESET: usize = 3;
 /// Any other error.
 pub const FAILED_OTHER: usize = 4;
@@ -110,9 +110,9 @@ pub struct FlowValue {
     pub closed: u32,
     /// Attempts that their own side gave up.
     pub abandoned: u32,
-    /// Attempts that failed, by reason (`FAILED_` constants).
+    /// Attempts that failed, and connections that were cut off, by reason (`FAILED_` constants).
     pub failed: [u32; FAILED_REASONS],
-    /// Of [`Self::closed`], those that a reset or a time-out ended.
+    /// Of [`Self::closed`] and of [`Self::failed`], those that a reset or a time-out ended in mid-life.
     pub cut: u32,
     /// Segments sent again.
     pub retransmits: u32,

@@ -48,14 +48,17 @@ fn delta(edge: u16, at: Timestamp) -> FlowDelta {
         preexisting: 0,
         closed: CONNECTIONS,
         failed: Failures::default(),
+        cut: 0,
         abandoned: 0,
         bytes_sent: 1_000,
         bytes_received: 5_000,
         retransmits: 0,
         rtt_us: Some(100),
+        connect: None,
         first: at,
         last: at,
         example: None,
+        foreign_local: false,
     }
 }
 

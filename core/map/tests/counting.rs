@@ -3,7 +3,7 @@
 mod lab;
 
 use lab::{Lab, at, client, ip, listener, server};
-use servicemap_map::model::{Endpoint, Fact, FactBody, GapReason, Origin, SourceId};
+use servicemap_map::model::{Endpoint, Fact, FactBody, GapReason, HealthStatus, Origin, SourceId};
 
 const EDGE: &str = "box/curl->box/web:80/tcp";
 
@@ -266,4 +266,43 @@ fn a_snapshot_shares_what_did_not_change() {
     let after = lab.snapshot().connections;
     assert!(std::sync::Arc::ptr_eq(&before[0], &after[0]));
     assert_eq!((before[1].totals.opened, after[1].totals.opened), (1, 2));
+}
+
+#[test]
+fn a_connection_cut_off_in_mid_life_is_a_reset_but_no_failed_attempt() {
+    let mut lab = with_listener();
+    for second in 0..40 {
+        lab.tell(client("curl", "127.0.0.1", 80).short(1).cut(1));
+        lab.until(11.0 + f64::from(second));
+    }
+    let totals = lab.edge(EDGE).totals;
+    assert_eq!((totals.failed.reset, totals.cut, totals.opened), (40, 40, 40));
+    assert_eq!(lab.service("process:box/web").health.status, HealthStatus::Healthy);
+    assert!(lab.news().iter().all(|line| !line.starts_with("connection.failed")));
+}
+
+#[test]
+fn connect_latencies_add_up_over_flows_and_move_with_them() {
+    let mut lab = with_listener();
+    lab.tell(client("curl", "127.0.0.1", 80).short(2).connected_fast(2));
+    lab.tell(client("curl", "127.0.0.1", 80).short(3).connected_fast(3));
+    lab.tell(client("curl", "127.0.0.1", 80).in_cgroup(7).short(5).connected_fast(5));
+    lab.until(11.0);
+    let latency = lab.edge(EDGE).connect_latency.clone().expect("a latency");
+    assert_eq!((latency.counts[0], latency.count(), latency.sum_us), (10, 10, 10));
+    // The cgroup becomes known: its flow is another service's, with all that it counted.
+    lab.cgroup(7, "/system.slice/job.service");
+    lab.until(12.0);
+    let count = |edge: &str| lab.edge(edge).connect_latency.as_ref().map(|latency| latency.count());
+    assert_eq!((count(EDGE), count("box/job.service->box/web:80/tcp")), (Some(5), Some(5)));
+}
+
+#[test]
+fn what_a_transparent_proxy_says_of_its_local_address_is_not_believed() {
+    let mut lab = with_listener();
+    lab.tell(client("envoy", "10.0.0.9", 80).from("10.0.0.5", 9).transparent().short(1));
+    lab.tell(client("curl", "10.0.0.5", 80).short(1));
+    lab.until(11.0);
+    let edges = lab.edges();
+    assert!(edges.contains(&"box/curl->/10.0.0.5:80/tcp".to_owned()), "{edges:?}");
 }

@@ -599,6 +599,26 @@ fn a_gap_is_told_at_once_and_repeated_ones_add_up() {
 }
 
 #[test]
+fn a_gap_that_healed_is_told_and_not_counted_again() {
+    let mut lab = Lab::new();
+    let gap = |count, healed, at| Gap { reason: GapReason::FlowMapFull, count, healed, at };
+    lab.until(1.0);
+    lab.state(FactBody::Gap(gap(3, false, at(1.0))));
+    lab.until(5.0);
+    lab.events();
+    lab.state(FactBody::Gap(gap(3, true, at(5.0))));
+    lab.until(7.0);
+    let told: Vec<_> = lab.events().iter().map(|event| (event.severity, event.data.clone())).collect();
+    assert_eq!(told, [(Severity::Info, EventData::Gap(gap(3, true, at(5.0))))]);
+    assert_eq!(lab.snapshot().gaps, [gap(3, true, at(1.0))]);
+    assert_eq!(lab.map.statistics().gaps[&GapReason::FlowMapFull], 3);
+    // The next loss is a gap of its own.
+    lab.state(FactBody::Gap(gap(2, false, at(7.0))));
+    lab.until(9.0);
+    assert_eq!(lab.snapshot().gaps, [gap(3, true, at(1.0)), gap(2, false, at(7.0))]);
+}
+
+#[test]
 fn full_mode_tells_the_topology_at_each_interval() {
     let mut lab = Lab::with(|settings| settings.emission_mode = EmissionMode::Full);
     lab.until(299.0);

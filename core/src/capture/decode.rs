@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use servicemap_map::model::{
-    AddressClass, Direction, Failures, FlowDelta, FlowKey, MachineId, SocketExample, Timestamp,
+    AddressClass, ConnectLatency, Direction, Failures, FlowDelta, FlowKey, MachineId, SocketExample,
+    Timestamp,
 };
 
 use super::layout;
@@ -150,6 +151,7 @@ pub(super) fn flow(
     let [refused, timeout, unreachable, reset, other] = value.failed.map(u64::from);
     let at = |ns: u64| Timestamp::from_nanos(ns.wrapping_add(wall));
     let rtt = value.rtt_us.checked_div(u64::from(value.rtt_samples));
+    let connect = ConnectLatency { counts: value.connect_buckets.map(u64::from), sum_us: value.connect_us };
     let example = &value.example;
     Some(FlowDelta {
         key: FlowKey {
@@ -167,19 +169,15 @@ pub(super) fn flow(
         opened: value.opened.into(),
         preexisting: value.preexisting.into(),
         closed: value.closed.into(),
-        // A connection that was cut off counts as reset, also in mid-life.
-        failed: Failures {
-            refused,
-            timeout,
-            unreachable,
-            reset: reset.saturating_add(value.cut.into()),
-            other,
-        },
+        failed: Failures { refused, timeout, unreachable, reset, other },
+        cut: value.cut.into(),
         abandoned: value.abandoned.into(),
         bytes_sent: value.bytes_sent,
         bytes_received: value.bytes_received,
+        foreign_local: false,
         retransmits: value.retransmits.into(),
         rtt_us: rtt.map(|us| u32::try_from(us).unwrap_or(u32::MAX)),
+        connect: (!connect.is_empty()).then(|| Box::new(connect)),
         first: at(value.first_ns),
         last: at(value.last_ns),
         example: (example.cookie != 0 || example.local_port != 0).then(|| SocketExample {
@@ -236,13 +234,24 @@ mod tests {
         let key = layout::FlowKey { direction: layout::DIRECTION_IN, ..layout::FlowKey::ZERO };
         let flow = flow(&key, &read, 100, &mut Names::default()).unwrap();
         assert_eq!((flow.opened, flow.preexisting, flow.closed, flow.abandoned), (1, 2, 3, 4));
-        assert_eq!(flow.failed, Failures { refused: 5, timeout: 6, unreachable: 7, reset: 8 + 10, other: 9 });
+        assert_eq!(flow.failed, Failures { refused: 5, timeout: 6, unreachable: 7, reset: 8, other: 9 });
+        assert_eq!(flow.cut, 10);
+        let connect = ConnectLatency { counts: [20, 21, 22, 23, 24, 25, 26, 27], sum_us: 18 };
+        assert_eq!(flow.connect.as_deref(), Some(&connect));
         assert_eq!((flow.retransmits, flow.rtt_us), (11, Some(10)));
         assert_eq!((flow.bytes_sent, flow.bytes_received), (14, 15));
         assert_eq!((flow.first.as_nanos(), flow.last.as_nanos()), (116, 117));
         let example = flow.example.unwrap();
         assert_eq!(example.local_address, "::1".parse::<IpAddr>().unwrap());
         assert_eq!((example.pid, example.uid, example.local_port, example.cookie), (100, 1000, 5000, 9));
+    }
+
+    #[test]
+    fn both_sides_sort_connect_latencies_by_the_same_bounds() {
+        assert_eq!(layout::CONNECT_BOUNDS_US, ConnectLatency::BOUNDS_US);
+        for (us, s) in ConnectLatency::BOUNDS_US.into_iter().zip(ConnectLatency::BOUNDS_S) {
+            assert_eq!(std::time::Duration::from_micros(us), std::time::Duration::from_secs_f64(s));
+        }
     }
 
     #[test]

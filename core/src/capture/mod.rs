@@ -25,7 +25,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use aya::Ebpf;
 use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
-use servicemap_map::model::{GapReason, KernelEvents};
+use servicemap_map::model::{CaptureHealth, GapReason, KernelEvents};
 
 pub use drain::DrainReport;
 pub use error::CaptureError;
@@ -69,14 +69,8 @@ pub struct Counters {
     pub events: KernelEvents,
     /// By reason.
     pub lost: Losses,
-    /// Counted under a folded key.
-    pub folded: u64,
-    /// New keys that found no room in the announcement ring: a later first edge, nothing lost.
-    pub announce_full: u64,
-    /// Connections from before the start that ended before the first pass met them.
-    pub ended_before_first_pass: u64,
-    /// New cgroups whose path found no room.
-    pub cgroups_missed: u64,
+    /// What was done less well than it should be.
+    pub health: CaptureHealth,
 }
 
 /// Things that could not be counted.
@@ -138,10 +132,13 @@ impl Capture {
                 lost: lost.total(),
             },
             lost,
-            folded: self.counter(layout::COUNT_FOLDED),
-            announce_full: self.counter(layout::LOST_ANNOUNCE_FULL),
-            ended_before_first_pass: self.counter(layout::LOST_UNTRACKED),
-            cgroups_missed: self.counter(layout::LOST_CGROUPS_FULL),
+            health: CaptureHealth {
+                folded: self.counter(layout::COUNT_FOLDED),
+                announced_late: self.counter(layout::LOST_ANNOUNCE_FULL),
+                ended_before_first_pass: self.counter(layout::LOST_UNTRACKED),
+                cgroups_missed: self.counter(layout::LOST_CGROUPS_FULL),
+                ..CaptureHealth::default()
+            },
         }
     }
 

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use servicemap_map::ServiceMap;
 use servicemap_map::model::{
-    DurationHistogram, Fact, KernelEvents, ObserverInfo, Readings, RunId, Snapshot, SourceId, Timestamp,
+    CaptureHealth, DurationHistogram, Fact, KernelEvents, ObserverInfo, Readings, RunId, Snapshot, SourceId,
+    Timestamp,
 };
 use uuid::Uuid;
 
@@ -27,6 +28,7 @@ pub(super) fn deadline(timeout: Duration) -> Instant {
 pub(super) struct Inner {
     pub(super) map: ServiceMap,
     pub(super) kernel: KernelEvents,
+    pub(super) capture: CaptureHealth,
     pub(super) processing: BTreeMap<&'static str, DurationHistogram>,
     /// Counts [`Shared::wake`] calls.
     pub(super) wakes: u64,
@@ -87,6 +89,7 @@ impl Shared {
         let inner = Inner {
             map,
             kernel: KernelEvents::default(),
+            capture: CaptureHealth::default(),
             processing: BTreeMap::new(),
             wakes: 0,
             started: false,
@@ -208,6 +211,7 @@ impl Shared {
             snapshot,
             statistics: inner.map.statistics().clone(),
             kernel: inner.kernel,
+            capture: inner.capture,
             processing: inner.processing.clone(),
         }
     }

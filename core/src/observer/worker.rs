@@ -107,9 +107,10 @@ impl Worker {
         if let Err(error) = capture.drain(&mut self.flows) {
             tracing::warn!("the kernel's counters could not be read and will be read again: {error}");
         }
-        let kernel = capture.counters().events;
+        let counters = capture.counters();
         let mut inner = self.shared.lock();
-        inner.kernel = kernel;
+        inner.kernel = counters.events;
+        inner.capture = counters.health;
         inner.processing.entry("drain").or_default().observe(started.elapsed());
         drop(inner);
         self.host.follow(&self.flows, self.shared.now(), &mut self.facts);

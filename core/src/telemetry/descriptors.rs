@@ -62,6 +62,11 @@ pub struct Descriptor {
 }
 
 impl Descriptor {
+    /// How many of a histogram's units on `/metrics` are a second: its name says whether they are milliseconds.
+    pub fn units_per_second(&self) -> f64 {
+        if self.prometheus.ends_with("_ms") { 1e3 } else { 1.0 }
+    }
+
     /// The name of the family in OpenMetrics, which adds `_total` and `_info` to samples by itself.
     pub fn family_name(&self) -> &'static str {
         let suffix = match self.kind {
@@ -288,6 +293,16 @@ pub static EDGE_RETRANSMITS: Descriptor = Descriptor {
     help: "TCP segments that were sent again.",
 };
 
+/// How long clients of an edge waited for a connection.
+pub static EDGE_CONNECT: Descriptor = Descriptor {
+    prometheus: "servicemap_edge_connect_seconds",
+    otlp: "servicemap.edge.connect.duration",
+    kind: Kind::Histogram,
+    unit: "s",
+    labels: &EDGE,
+    help: "Time from a client's SYN to the established TCP connection, as the client's kernel saw it.",
+};
+
 /// Edges that have no series of their own.
 pub static EDGES_LEFT_OUT: Descriptor = Descriptor {
     prometheus: "servicemap_edges_left_out",
@@ -348,8 +363,38 @@ pub static EVENTS: Descriptor = Descriptor {
     help: "Events that were written to the event log.",
 };
 
+/// What the kernel side did less well.
+pub static CAPTURE_DEGRADED: Descriptor = Descriptor {
+    prometheus: "servicemap_capture_degraded_total",
+    otlp: "servicemap.capture.degraded",
+    kind: Kind::Counter,
+    unit: "{occurrence}",
+    labels: &[label("reason", Attribute::Text("servicemap.capture.reason"))],
+    help: "What the kernel side counted less exactly or told later than it should, by reason; losses are servicemap_gaps_total.",
+};
+
+/// Connections that were mended.
+pub static CAPTURE_MENDED: Descriptor = Descriptor {
+    prometheus: "servicemap_capture_mended_total",
+    otlp: "servicemap.capture.mended",
+    kind: Kind::Counter,
+    unit: "{connection}",
+    labels: &[],
+    help: "TCP connections and listeners of which the map knew wrongly whether they are open, mended by a comparison with the sockets.",
+};
+
+/// How far the map was from the sockets.
+pub static CAPTURE_RESIDUAL: Descriptor = Descriptor {
+    prometheus: "servicemap_capture_residual_connections",
+    otlp: "servicemap.capture.residual",
+    kind: Kind::Gauge,
+    unit: "{connection}",
+    labels: &[],
+    help: "How many of these the last complete comparison found: 0 while the map is exact.",
+};
+
 /// Every metric, in the order in which they are shown.
-pub static ALL: [&Descriptor; 22] = [
+pub static ALL: [&Descriptor; 26] = [
     &SERVICES_DISCOVERED,
     &SERVICES_REMOVED,
     &SERVICES_ACTIVE,
@@ -366,12 +411,16 @@ pub static ALL: [&Descriptor; 22] = [
     &EDGE_ACTIVE,
     &EDGE_BYTES,
     &EDGE_RETRANSMITS,
+    &EDGE_CONNECT,
     &EDGES_LEFT_OUT,
     &BUILD_INFO,
     &GAPS,
     &FACTS,
     &FACTS_REPEATED,
     &EVENTS,
+    &CAPTURE_DEGRADED,
+    &CAPTURE_MENDED,
+    &CAPTURE_RESIDUAL,
 ];
 
 #[cfg(test)]

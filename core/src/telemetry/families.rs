@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use servicemap_map::model::{
-    Connection, DurationHistogram, HealthStatus, Readings, ServiceKind, ServiceRef, ServiceType, Timestamp,
+    ConnectLatency, Connection, DurationHistogram, HealthStatus, Readings, ServiceKind, ServiceRef,
+    ServiceType, Timestamp,
 };
 
 use super::descriptors::{self as metric, Descriptor};
@@ -24,7 +25,39 @@ pub enum PointValue<'a> {
     /// A count.
     Count(u64),
     /// Durations.
-    Durations(&'a DurationHistogram),
+    Durations(Durations<'a>),
+}
+
+/// A histogram of durations, in the unit that its metric has on `/metrics`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Durations<'a> {
+    /// Upper bounds; the last count has none.
+    pub bounds: &'static [f64],
+    /// How many were at most as long as the bound of the same index and longer than the one before.
+    pub counts: &'a [u64],
+    /// All of them together.
+    pub sum: f64,
+}
+
+impl Durations<'_> {
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+}
+
+impl<'a> From<&'a DurationHistogram> for Durations<'a> {
+    fn from(histogram: &'a DurationHistogram) -> Self {
+        let sum = histogram.sum.as_secs_f64() * 1e3;
+        Self { bounds: &DurationHistogram::BOUNDS_MS, counts: &histogram.counts, sum }
+    }
+}
+
+impl<'a> From<&'a ConnectLatency> for Durations<'a> {
+    fn from(latency: &'a ConnectLatency) -> Self {
+        let sum = latency.sum_us as f64 / 1e6;
+        Self { bounds: &ConnectLatency::BOUNDS_S, counts: &latency.counts, sum }
+    }
 }
 
 /// One series at one instant.
@@ -88,7 +121,7 @@ impl<'a> Builder<'a> {
         let kernel = self.readings.kernel.by_type().map(|(event_type, n)| self.point([text(event_type)], n));
         let processing = self.readings.processing.iter().map(|(operation, durations)| Point {
             labels: vec![text(operation)],
-            value: PointValue::Durations(durations),
+            value: PointValue::Durations(durations.into()),
             start: self.start,
         });
         let (active, unhealthy) = self.services_by_namespace();
@@ -156,12 +189,18 @@ impl<'a> Builder<'a> {
                 [("sent", connection.totals.bytes_sent), ("received", connection.totals.bytes_received)];
             directions.map(|(direction, n)| edge_point(connection, Some(direction), n))
         });
+        let connect = shown.iter().filter_map(|connection| {
+            let latency = connection.connect_latency.as_deref()?;
+            let value = PointValue::Durations(latency.into());
+            Some(Point { value, ..edge_point(connection, None, 0) })
+        });
         vec![
             family(&metric::EDGE_OPENED, one(|connection| connection.totals.opened)),
             family(&metric::EDGE_FAILED, failed),
             family(&metric::EDGE_ACTIVE, one(|connection| connection.totals.active)),
             family(&metric::EDGE_BYTES, bytes),
             family(&metric::EDGE_RETRANSMITS, one(|connection| connection.totals.retransmits)),
+            family(&metric::EDGE_CONNECT, connect),
             family(&metric::EDGES_LEFT_OUT, [self.point([], left_out as u64)]),
         ]
     }
@@ -169,12 +208,17 @@ impl<'a> Builder<'a> {
     fn own_health(&self) -> Vec<Family<'a>> {
         let statistics = &self.readings.statistics;
         let gaps = statistics.gaps.iter().map(|(reason, n)| self.point([text(reason.as_str())], *n));
+        let capture = &self.readings.capture;
+        let degraded = capture.by_reason().map(|(reason, n)| self.point([text(reason)], n));
         vec![
             family(&metric::BUILD_INFO, [self.point([text(&self.readings.snapshot.observer.version)], 1)]),
             family(&metric::GAPS, gaps),
             family(&metric::FACTS, [self.point([], statistics.facts)]),
             family(&metric::FACTS_REPEATED, [self.point([], statistics.facts_repeated)]),
             family(&metric::EVENTS, [self.point([], statistics.events)]),
+            family(&metric::CAPTURE_DEGRADED, degraded),
+            family(&metric::CAPTURE_MENDED, [self.point([], capture.mended)]),
+            family(&metric::CAPTURE_RESIDUAL, [self.point([], capture.residual)]),
         ]
     }
 

@@ -59,6 +59,8 @@ pub(crate) fn connection(first_seen: u64, port: u16, totals: FlowTotals) -> Arc<
         totals,
         first_seen: at(first_seen),
         last_seen: at(first_seen + 1),
+        connect_latency: (totals.opened > 0)
+            .then(|| Box::new(ConnectLatency { counts: [998, 1, 0, 0, 0, 0, 0, 1], sum_us: 3_500_000 })),
         provenance: Provenance {
             side: Side::Client,
             source_rule: "program",
@@ -136,6 +138,16 @@ pub(crate) fn readings() -> Readings {
             events: 14,
         },
         kernel: KernelEvents { connect: 21, accept: 22, close: 23, fail: 24, listen: 25, lost: 26 },
+        capture: CaptureHealth {
+            folded: 31,
+            announced_late: 32,
+            ended_before_first_pass: 33,
+            cgroups_missed: 34,
+            generations_forgotten: 35,
+            refreshed_late: 36,
+            mended: 37,
+            residual: 2,
+        },
         processing: BTreeMap::from([("drain", drain)]),
     }
 }

@@ -7,7 +7,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
     ScopeMetrics, Sum, metric, number_data_point,
 };
 use prost::Message as _;
-use servicemap_map::model::{DurationHistogram, ObserverInfo, Readings, Timestamp};
+use servicemap_map::model::{ObserverInfo, Readings, Timestamp};
 
 use super::Encoded;
 use super::descriptors::{Attribute, Descriptor, Kind, Label};
@@ -82,7 +82,7 @@ fn request(metrics: Vec<Metric>, observer: &ObserverInfo) -> ExportMetricsServic
 
 fn metric(descriptor: &Descriptor, points: &[Point<'_>], at: Timestamp) -> Metric {
     let data = if descriptor.kind == Kind::Histogram {
-        let points = points.iter().filter_map(|point| durations(descriptor.labels, point, at));
+        let points = points.iter().filter_map(|point| durations(descriptor, point, at));
         metric::Data::Histogram(Histogram {
             data_points: points.collect(),
             aggregation_temporality: CUMULATIVE,
@@ -115,16 +115,17 @@ fn number(labels: &[Label], point: &Point<'_>, at: Timestamp) -> Option<NumberDa
     })
 }
 
-fn durations(labels: &[Label], point: &Point<'_>, at: Timestamp) -> Option<HistogramDataPoint> {
+fn durations(descriptor: &Descriptor, point: &Point<'_>, at: Timestamp) -> Option<HistogramDataPoint> {
     let PointValue::Durations(durations) = point.value else { return None };
+    let in_seconds = |duration: f64| duration / descriptor.units_per_second();
     Some(HistogramDataPoint {
-        attributes: attributes(labels, &point.labels),
+        attributes: attributes(descriptor.labels, &point.labels),
         start_time_unix_nano: point.start.as_nanos(),
         time_unix_nano: at.as_nanos(),
         count: durations.count(),
-        sum: Some(durations.sum.as_secs_f64()),
+        sum: Some(in_seconds(durations.sum)),
         bucket_counts: durations.counts.to_vec(),
-        explicit_bounds: DurationHistogram::BOUNDS_MS.iter().map(|bound| bound / 1e3).collect(),
+        explicit_bounds: durations.bounds.iter().copied().map(in_seconds).collect(),
         ..HistogramDataPoint::default()
     })
 }

@@ -6,10 +6,10 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
-use servicemap_map::model::{DurationHistogram, Readings};
+use servicemap_map::model::Readings;
 
 use super::descriptors::{ALL, Descriptor, Kind};
-use super::families::{Family, Point, PointValue, families};
+use super::families::{Durations, Family, Point, PointValue, families};
 
 /// In which form to show metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,11 +101,10 @@ impl Collector for Scrape {
                         family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
                     }
                     (_, PointValue::Durations(durations)) => {
-                        let (sum, buckets) = (durations.sum.as_secs_f64() * 1e3, buckets(durations));
                         family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(
-                            sum,
+                            durations.sum,
                             durations.count(),
-                            &buckets,
+                            &buckets(durations),
                             None,
                         )?;
                     }
@@ -125,9 +124,9 @@ fn labels<'a>(descriptor: &Descriptor, point: &'a Point<'_>) -> Vec<(&'static st
         .collect()
 }
 
-fn buckets(durations: &DurationHistogram) -> Vec<(f64, u64)> {
-    let bounds = DurationHistogram::BOUNDS_MS.into_iter().chain([f64::INFINITY]);
-    bounds.zip(durations.counts).collect()
+fn buckets(durations: Durations<'_>) -> Vec<(f64, u64)> {
+    let bounds = durations.bounds.iter().copied().chain([f64::INFINITY]);
+    bounds.zip(durations.counts.iter().copied()).collect()
 }
 
 /// OpenMetrics as the older text format has it: families named as their samples are, no type `info`, no end mark.

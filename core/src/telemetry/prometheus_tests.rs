@@ -41,6 +41,14 @@ fn names_and_labels_are_the_documented_ones() {
         "servicemap_facts_repeated_total 13",
         "servicemap_events_total 14",
         "servicemap_edges_left_out 0",
+        r#"servicemap_capture_degraded_total{reason="folded"} 31"#,
+        r#"servicemap_capture_degraded_total{reason="announced_late"} 32"#,
+        r#"servicemap_capture_degraded_total{reason="ended_before_first_pass"} 33"#,
+        r#"servicemap_capture_degraded_total{reason="cgroups_missed"} 34"#,
+        r#"servicemap_capture_degraded_total{reason="generations_forgotten"} 35"#,
+        r#"servicemap_capture_degraded_total{reason="refreshed_late"} 36"#,
+        "servicemap_capture_mended_total 37",
+        "servicemap_capture_residual_connections 2",
     ] {
         assert_line(&text, line);
     }
@@ -57,6 +65,12 @@ fn edges_have_series_with_both_ends_and_the_port() {
         format!("servicemap_edge_bytes_total{{{edge},direction=\"sent\"}} 5"),
         format!("servicemap_edge_bytes_total{{{edge},direction=\"received\"}} 6"),
         format!("servicemap_edge_retransmits_total{{{edge}}} 7"),
+        format!("servicemap_edge_connect_seconds_bucket{{le=\"0.00025\",{edge}}} 998"),
+        format!("servicemap_edge_connect_seconds_bucket{{le=\"0.001\",{edge}}} 999"),
+        format!("servicemap_edge_connect_seconds_bucket{{le=\"2.5\",{edge}}} 999"),
+        format!("servicemap_edge_connect_seconds_bucket{{le=\"+Inf\",{edge}}} 1000"),
+        format!("servicemap_edge_connect_seconds_sum{{{edge}}} 3.5"),
+        format!("servicemap_edge_connect_seconds_count{{{edge}}} 1000"),
     ] {
         assert_line(&text, &line);
     }

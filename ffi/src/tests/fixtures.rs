@@ -113,6 +113,7 @@ pub(super) fn connection() -> Arc<Connection> {
             preexisting: 1,
             active: 2,
             failed: Failures { refused: 3, timeout: 4, unreachable: 5, reset: 6, other: 7 },
+            cut: 2,
             bytes_sent: 100,
             bytes_received: 200,
             retransmits: 8,
@@ -120,6 +121,7 @@ pub(super) fn connection() -> Arc<Connection> {
         },
         first_seen: AT,
         last_seen: AT + Duration::from_secs(2),
+        connect_latency: None,
         provenance: Provenance {
             side: Side::Client,
             source_rule: "cgroup",

@@ -55,7 +55,8 @@ impl Composer {
 
     pub(crate) fn gap(&self, gap: Gap, when: When) -> Event {
         let subject = format!("gap:{}", gap.reason.as_str());
-        self.event(EventType::CaptureGap, subject, Severity::Warn, EventData::Gap(gap), when)
+        let severity = if gap.healed { Severity::Info } else { Severity::Warn };
+        self.event(EventType::CaptureGap, subject, severity, EventData::Gap(gap), when)
     }
 
     fn event(

@@ -37,7 +37,7 @@ impl Teller {
         let mut waiting = self.gaps.clone();
         let mut gaps = state.gaps();
         for gap in gaps.iter_mut().rev() {
-            let Some(later) = waiting.get_mut(&gap.reason) else { continue };
+            let Some(later) = waiting.get_mut(&gap.reason).filter(|later| !later.healed) else { continue };
             let untold = later.count.min(gap.count);
             later.count -= untold;
             gap.count -= untold;

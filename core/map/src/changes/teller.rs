@@ -186,11 +186,15 @@ impl Teller {
             Change::Lost(gap) => {
                 let reason = gap.reason;
                 match self.gaps.get_mut(&reason) {
-                    Some(waiting) => {
+                    Some(waiting) if waiting.healed == gap.healed => {
                         waiting.count = waiting.count.saturating_add(gap.count);
-                        waiting.healed &= gap.healed;
                     }
-                    None => {
+                    // The healing is of everything before it, what waits included.
+                    Some(waiting) if gap.healed => {
+                        waiting.count = waiting.count.max(gap.count);
+                        waiting.healed = true;
+                    }
+                    _ => {
                         self.gaps.insert(reason, gap);
                     }
                 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{ServiceRef, SocketExample, Timestamp};
+use super::{ConnectLatency, ServiceRef, SocketExample, Timestamp};
 
 /// Failed attempts and connections, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -71,6 +71,9 @@ pub struct FlowTotals {
     pub active: u64,
     /// Failed, by reason.
     pub failed: Failures,
+    /// How many of `failed` had been established and were cut off in mid-life, by a reset or a time-out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cut: u64,
     /// Bytes from the source to the destination.
     pub bytes_sent: u64,
     /// Bytes from the destination to the source.
@@ -148,6 +151,9 @@ pub struct Connection {
     pub first_seen: Timestamp,
     /// When it was last seen.
     pub last_seen: Timestamp,
+    /// How long its clients waited for a connection; `None` where that is not known, as on the server's side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connect_latency: Option<Box<ConnectLatency>>,
     /// Where its knowledge comes from.
     pub provenance: Provenance,
     /// The first socket: one example of many.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::Timestamp;
+use super::{ConnectLatency, Timestamp};
 
 /// Which end of its connections a flow's sockets are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -96,6 +96,8 @@ pub struct FlowDelta {
     pub closed: u64,
     /// Attempts and connections that failed, by reason.
     pub failed: super::Failures,
+    /// How many of `failed` had been established: a reset or a time-out cut them off in mid-life. They are in `closed`, too.
+    pub cut: u64,
     /// Attempts given up by their own caller: no failure of the server.
     pub abandoned: u64,
     /// Bytes acknowledged by the peer (`tcp_info.tcpi_bytes_acked`).
@@ -106,10 +108,15 @@ pub struct FlowDelta {
     pub retransmits: u64,
     /// Smoothed round-trip time in microseconds, mean over the connections of this delta.
     pub rtt_us: Option<u32>,
+    /// From SYN to established, of those of `opened` whose SYN was seen; `None` where there are none, as where the sockets
+    /// were accepted.
+    pub connect: Option<Box<ConnectLatency>>,
     /// First instant that this delta counts.
     pub first: Timestamp,
     /// Last instant that this delta counts.
     pub last: Timestamp,
     /// The first socket of this delta.
     pub example: Option<SocketExample>,
+    /// The example's socket is a transparent proxy's (`IP_TRANSPARENT`): its local address is another machine's.
+    pub foreign_local: bool,
 }

@@ -43,7 +43,8 @@ pub struct Gap {
     pub reason: GapReason,
     /// How many things (connections, sockets, flows).
     pub count: u64,
-    /// Whether the map has been made exact again since.
+    /// Whether the map has been made exact again since. As a fact: what was lost before for this reason (`count` of it)
+    /// has been made good, and is not counted a second time.
     pub healed: bool,
     /// When it was noticed.
     pub at: Timestamp,

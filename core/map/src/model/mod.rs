@@ -9,6 +9,7 @@ mod gap;
 mod health;
 mod ids;
 mod kubernetes;
+mod latency;
 mod readings;
 mod service;
 mod snapshot;
@@ -27,7 +28,8 @@ pub use kubernetes::{
     Namespace, NetworkPolicy, Node, Pod, PodOwner, PodPhase, PolicyPeer, PolicyPort, PolicyRule, ServicePort,
     SliceEndpoint, SlicePort,
 };
-pub use readings::{DurationHistogram, KernelEvents, Readings, Statistics};
+pub use latency::ConnectLatency;
+pub use readings::{CaptureHealth, DurationHistogram, KernelEvents, Readings, Statistics};
 pub use service::{Endpoint, Service, ServiceRef, ServiceType};
 pub use snapshot::{ObserverInfo, Snapshot, SnapshotTopology, SnapshotTotals};
 pub use time::Timestamp;

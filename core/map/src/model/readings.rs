@@ -62,6 +62,42 @@ impl KernelEvents {
     }
 }
 
+/// What the kernel side could do only less well, and how far the map was from the sockets. Counters since the start of the
+/// run, but for `residual`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CaptureHealth {
+    /// Counted without their remote address because too many flows changed between two drains.
+    pub folded: u64,
+    /// New flows that found no room in the ring that announces them: told by the next drain instead of at once.
+    pub announced_late: u64,
+    /// Connections from before the start that ended before the first pass met them: not counted.
+    pub ended_before_first_pass: u64,
+    /// New cgroups whose path found no room: what is in them may stay without a name.
+    pub cgroups_missed: u64,
+    /// Addresses of which the kernel no longer knows that they changed hands, because others did so since.
+    pub generations_forgotten: u64,
+    /// Bytes of open connections that found no room in a refresh pass: told by the next one.
+    pub refreshed_late: u64,
+    /// Connections of which the map knew wrongly whether they are open, found and mended by comparing it with the sockets.
+    pub mended: u64,
+    /// How many of these the last complete comparison found.
+    pub residual: u64,
+}
+
+impl CaptureHealth {
+    /// `reason` label values of what was done less well, with their counts, in a fixed order.
+    pub const fn by_reason(&self) -> [(&'static str, u64); 6] {
+        [
+            ("folded", self.folded),
+            ("announced_late", self.announced_late),
+            ("ended_before_first_pass", self.ended_before_first_pass),
+            ("cgroups_missed", self.cgroups_missed),
+            ("generations_forgotten", self.generations_forgotten),
+            ("refreshed_late", self.refreshed_late),
+        ]
+    }
+}
+
 /// How long an operation of ours took: a histogram with fixed bounds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DurationHistogram {
@@ -103,6 +139,8 @@ pub struct Readings {
     pub statistics: Statistics,
     /// The kernel side's counters.
     pub kernel: KernelEvents,
+    /// What the kernel side could not do as well as it should.
+    pub capture: CaptureHealth,
     /// Durations by operation: `drain`, `apply`, `advance`, `snapshot`.
     pub processing: BTreeMap<&'static str, DurationHistogram>,
 }

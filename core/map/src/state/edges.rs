@@ -112,7 +112,7 @@ impl Edge {
         if self.sums.counts.opened == 0 {
             self.established = None;
         }
-        if self.sums.counts.failed.total() == 0 {
+        if self.sums.counts.attempts().1 == 0 {
             self.failing = None;
         }
     }
@@ -162,6 +162,7 @@ impl Edge {
                 totals: self.sums.totals(),
                 first_seen: self.sums.first,
                 last_seen: self.sums.last,
+                connect_latency: self.sums.connect.clone(),
                 provenance: Provenance {
                     side: self.side,
                     source_rule: self.source_rule,

@@ -17,7 +17,7 @@ const MAX_GAPS: usize = 64;
 impl State {
     /// Connections or listeners were counted.
     pub(crate) fn count(&mut self, delta: FlowDelta, at: Timestamp) {
-        if let Some(example) = &delta.example {
+        if let Some(example) = delta.example.as_ref().filter(|_| !delta.foreign_local) {
             self.set_address(delta.key.machine, delta.key.netns, example.local_address, true);
         }
         if delta.key.direction == Direction::Listen {
@@ -124,8 +124,19 @@ impl State {
         }
     }
 
-    /// Something was lost.
+    /// Something was lost, or what was lost before for this reason was made good.
     pub(crate) fn lose(&mut self, gap: Gap) {
+        if gap.healed {
+            let mut found = false;
+            for lost in self.gaps.iter_mut().filter(|lost| lost.reason == gap.reason && !lost.healed) {
+                lost.healed = true;
+                found = true;
+            }
+            if found {
+                self.changes.push(Change::Lost(gap));
+                return;
+            }
+        }
         *self.statistics.gaps.entry(gap.reason).or_default() += gap.count;
         self.changes.push(Change::Lost(gap.clone()));
         match self.gaps.back_mut() {

@@ -1,7 +1,7 @@
 //! What is added up: of a delta, of a flow, of an edge. Merging is commutative and associative, so the order of facts
 //! within one settling never shows.
 
-use crate::model::{Failures, FlowDelta, FlowTotals, SocketExample, Timestamp};
+use crate::model::{ConnectLatency, Failures, FlowDelta, FlowTotals, SocketExample, Timestamp};
 
 /// Plain counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub(crate) struct Counts {
     pub(crate) preexisting: u64,
     pub(crate) closed: u64,
     pub(crate) failed: Failures,
+    /// Of `failed`, those that had been established.
+    pub(crate) cut: u64,
     pub(crate) bytes_sent: u64,
     pub(crate) bytes_received: u64,
     pub(crate) retransmits: u64,
@@ -20,9 +22,10 @@ impl Counts {
         self.opened.saturating_sub(self.closed)
     }
 
-    /// Attempts seen from begin to end, and how many of them failed.
+    /// Attempts seen from begin to end, and how many of them failed. A connection that was cut off in mid-life had
+    /// succeeded as an attempt.
     pub(crate) fn attempts(&self) -> (u64, u64) {
-        let failed = self.failed.total();
+        let failed = self.failed.total().saturating_sub(self.cut);
         (self.opened.saturating_sub(self.preexisting).saturating_add(failed), failed)
     }
 
@@ -31,6 +34,7 @@ impl Counts {
         self.preexisting = self.preexisting.saturating_add(more.preexisting);
         self.closed = self.closed.saturating_add(more.closed);
         self.failed.add(&more.failed);
+        self.cut = self.cut.saturating_add(more.cut);
         self.bytes_sent = self.bytes_sent.saturating_add(more.bytes_sent);
         self.bytes_received = self.bytes_received.saturating_add(more.bytes_received);
         self.retransmits = self.retransmits.saturating_add(more.retransmits);
@@ -52,6 +56,8 @@ pub(crate) struct Sums {
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
     pub(crate) rtt: Option<(Timestamp, u32)>,
+    /// Apart, since only clients have it.
+    pub(crate) connect: Option<Box<ConnectLatency>>,
     pub(crate) example: Option<(Timestamp, SocketExample)>,
 }
 
@@ -63,6 +69,7 @@ impl Default for Sums {
             first: Timestamp::from_nanos(u64::MAX),
             last: Timestamp::ZERO,
             rtt: None,
+            connect: None,
             example: None,
         }
     }
@@ -80,6 +87,7 @@ impl Sums {
                 preexisting: delta.preexisting,
                 closed: delta.closed,
                 failed: delta.failed,
+                cut: delta.cut,
                 bytes_sent: delta.bytes_sent,
                 bytes_received: delta.bytes_received,
                 retransmits: delta.retransmits,
@@ -87,6 +95,7 @@ impl Sums {
             first,
             last,
             rtt: delta.rtt_us.map(|rtt| (last, rtt)),
+            connect: delta.connect,
             example: delta.example.map(|example| (first, example)),
         }
     }
@@ -102,6 +111,9 @@ impl Sums {
         self.first = self.first.min(more.first);
         self.last = self.last.max(more.last);
         self.rtt = self.rtt.max(more.rtt);
+        if let Some(more) = &more.connect {
+            self.connect.get_or_insert_default().add(more);
+        }
         let order = |(at, example): &(Timestamp, SocketExample)| {
             (*at, example.cookie, example.pid, example.local_address, example.local_port)
         };
@@ -132,7 +144,7 @@ impl Sums {
         let preexisting = self.counts.preexisting.min(open);
         let counts = Counts { opened: open, preexisting, ..Counts::default() };
         let example = self.example.take();
-        *self = Self { counts, first: at, last: at, rtt: self.rtt, example };
+        *self = Self { counts, first: at, last: at, rtt: self.rtt, connect: None, example };
     }
 
     pub(crate) fn totals(&self) -> FlowTotals {
@@ -141,6 +153,7 @@ impl Sums {
             preexisting: self.counts.preexisting,
             active: self.counts.active(),
             failed: self.counts.failed,
+            cut: self.counts.cut,
             bytes_sent: self.counts.bytes_sent,
             bytes_received: self.counts.bytes_received,
             retransmits: self.counts.retransmits,

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use servicemap_map::changes::Cursor;
 use servicemap_map::model::{
-    AddressClass, Connection, Direction, Event, Fact, FactBody, Failures, FlowDelta, FlowKey, MachineId,
-    Origin, RunId, Service, Snapshot, SocketExample, SourceId, Timestamp,
+    AddressClass, ConnectLatency, Connection, Direction, Event, Fact, FactBody, Failures, FlowDelta, FlowKey,
+    MachineId, Origin, RunId, Service, Snapshot, SocketExample, SourceId, Timestamp,
 };
 use servicemap_map::{MapSettings, ServiceMap};
 use uuid::Uuid;
@@ -203,14 +203,17 @@ fn delta(direction: Direction, program: &str, remote: &str, port: u16) -> Delta 
         preexisting: 0,
         closed: 0,
         failed: Failures::default(),
+        cut: 0,
         abandoned: 0,
         bytes_sent: 0,
         bytes_received: 0,
         retransmits: 0,
         rtt_us: None,
+        connect: None,
         first: START,
         last: START,
         example: None,
+        foreign_local: false,
     })
 }
 
@@ -246,9 +249,30 @@ impl Delta {
         self
     }
 
-    /// Cut off by the other side in mid-life.
+    /// Answered with a reset.
     pub(crate) fn reset(mut self, count: u64) -> Self {
         self.0.failed.reset = count;
+        self
+    }
+
+    /// Cut off by the other side in mid-life.
+    pub(crate) fn cut(mut self, count: u64) -> Self {
+        self.0.failed.reset = count;
+        self.0.cut = count;
+        self
+    }
+
+    /// Connects that took at most the first bound, each a microsecond.
+    pub(crate) fn connected_fast(mut self, count: u64) -> Self {
+        let mut latency = ConnectLatency { sum_us: count, ..ConnectLatency::default() };
+        latency.counts[0] = count;
+        self.0.connect = Some(Box::new(latency));
+        self
+    }
+
+    /// Through a transparent proxy.
+    pub(crate) fn transparent(mut self) -> Self {
+        self.0.foreign_local = true;
         self
     }
 

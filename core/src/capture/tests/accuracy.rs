@@ -37,9 +37,14 @@ fn short_connections(hook: HookChoice, bind: &str, connect: &str) {
         assert_eq!(example.local_address, remote);
         if direction == Direction::Outbound {
             assert!(flow.bytes_sent >= 1_000 && flow.rtt_us.is_some());
+            let connect = flow.connect.as_ref().unwrap();
+            assert_eq!(connect.count(), 1_000);
+            // Wall-clock bounds would be a timed test: a handshake takes some time, and all of them took less than these.
+            assert!(connect.sum_us > 0 && connect.sum_us < 1_000 * 60_000_000);
             assert_ne!(example.local_port, port);
         } else {
             assert!(flow.bytes_received >= 1_000);
+            assert_eq!(flow.connect, None, "only the client waits");
             assert_eq!(example.local_port, port);
         }
         assert!(flow.first <= flow.last);
@@ -127,7 +132,9 @@ fn a_reset_in_mid_life_is_a_failure_and_a_close() {
     let mut sums = Sums::default();
     sums.drain(&mut capture);
     assert_eq!(sums.lives(Direction::Outbound, port), (1, 0, 1));
-    assert_eq!(sums.get(Direction::Outbound, port).failed, Failures { reset: 1, ..Failures::default() });
+    let client = sums.get(Direction::Outbound, port);
+    assert_eq!(client.failed, Failures { reset: 1, ..Failures::default() });
+    assert_eq!(client.cut, 1, "it was no failed attempt");
     assert_eq!(sums.lives(Direction::Inbound, port), (1, 0, 1));
     assert_eq!(sums.get(Direction::Inbound, port).failed, Failures::default());
 }
@@ -208,7 +215,7 @@ fn more_flows_than_fit_are_folded_and_what_does_not_fit_is_told() {
         .filter(|fact| matches!(&fact.body, FactBody::Flow(flow) if flow.key.folded))
         .count();
     assert_eq!(folded, 1);
-    assert!(capture.counters().folded >= 100);
+    assert!(capture.counters().health.folded >= 100);
     // A scan of ports cannot be folded by address: it fills the map, and that is told.
     lab.inside(|| (1..200_u16).for_each(|port| drop(TcpStream::connect(("127.0.0.1", port)))));
     let mut scan = Sums::default();

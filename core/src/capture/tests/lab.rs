@@ -105,6 +105,10 @@ impl Sums {
                         sum.closed += flow.closed;
                         sum.abandoned += flow.abandoned;
                         sum.failed.add(&flow.failed);
+                        sum.cut += flow.cut;
+                        if let Some(connect) = &flow.connect {
+                            sum.connect.get_or_insert_default().add(connect);
+                        }
                         sum.bytes_sent += flow.bytes_sent;
                         sum.bytes_received += flow.bytes_received;
                     })

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use servicemap_map::model::{
-    Connection, ConnectionRef, Endpoint, Failures, FlowTotals, Gap, GapReason, Health, HealthReason,
-    HealthStatus, ObserverInfo, Provenance, RunId, Service, ServiceRef, ServiceType, Side, Snapshot,
-    SnapshotTopology, SnapshotTotals, SocketExample, Timestamp,
+    ConnectLatency, Connection, ConnectionRef, Endpoint, Failures, FlowTotals, Gap, GapReason, Health,
+    HealthReason, HealthStatus, ObserverInfo, Provenance, RunId, Service, ServiceRef, ServiceType, Side,
+    Snapshot, SnapshotTopology, SnapshotTotals, SocketExample, Timestamp,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -53,6 +53,8 @@ fn edge(
         totals,
         first_seen: at(0),
         last_seen: at(last_seen),
+        connect_latency: (totals.opened > 0)
+            .then(|| Box::new(ConnectLatency { counts: [1, 0, 0, 0, 0, 0, 0, 0], sum_us: 90 })),
         provenance: Provenance {
             side: Side::Client,
             source_rule: "cgroup",
@@ -111,7 +113,8 @@ pub(crate) fn shop() -> Snapshot {
             .map(|name| named("shop-1", name, ServiceType::Process));
     let database = named("shop-2", "postgresql@15-main.service", ServiceType::Process);
     let outside = named("", "2606:2800:220:1:248:1893:25c8:1946", ServiceType::External);
-    let totals = |opened, active, failed, bytes_sent, rtt_us| FlowTotals {
+    let totals = |opened, active, failed: Failures, bytes_sent, rtt_us| FlowTotals {
+        cut: failed.reset,
         opened,
         preexisting: 1,
         active,
