@@ -6,7 +6,14 @@ use std::sync::Arc;
 use super::cluster::{Cluster, Found};
 use super::machines::{Machine, Machines, Whereabouts};
 use super::names::OTHER_EXTERNALS;
-use crate::model::{Direction, FlowKey, ServiceId, ServiceRef, ServiceType, Side, Timestamp};
+use crate::model::{Direction, FlowKey, MachineId, ServiceId, ServiceRef, ServiceType, Side, Timestamp};
+
+/// The rule that names a node as the source of connections that it passes on, or may pass on: their real source is hidden
+/// behind its address.
+pub(crate) const VIA_NODE: &str = "via_node";
+
+/// No network namespace in particular.
+const NO_NAMESPACE: u32 = 0;
 
 /// One end, named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +38,11 @@ impl Party {
     /// The service that stands for all outside addresses beyond the bound.
     pub(crate) fn other_externals() -> Self {
         Self::external(OTHER_EXTERNALS.into())
+    }
+
+    /// A node.
+    pub(crate) fn node(name: &Arc<str>) -> Self {
+        Self { service: Cluster::node_ref(name), rule: "node" }
     }
 
     fn external(name: Arc<str>) -> Self {
@@ -65,9 +77,30 @@ pub(crate) enum Ends {
         side: Side,
         /// Since when the destination is known to be at that port; `None` where no listener named it.
         since: Option<Timestamp>,
+        /// The machine of the client, where the server's side counts.
+        client: Option<Client>,
     },
     /// An end is in the cluster and not known yet.
     Waiting,
+}
+
+impl Ends {
+    /// The machine of the client, where the server's side counts.
+    pub(crate) fn client(&self) -> Option<MachineId> {
+        match self {
+            Self::Pair { client, .. } => client.map(|client| client.machine),
+            Self::Presence(_) | Self::Waiting => None,
+        }
+    }
+}
+
+/// The machine from which a connection comes that is counted at the server's side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Client {
+    /// Which machine.
+    pub(crate) machine: MachineId,
+    /// Since when the client's side is counted too; `None` while it is not.
+    pub(crate) observed_since: Option<Timestamp>,
 }
 
 /// Who accepts.
@@ -112,7 +145,14 @@ impl Resolver {
                 let Some(Destination { party, port, since }) = self.destination(machine, key, when) else {
                     return Ends::Waiting;
                 };
-                Ends::Pair { source: local, destination: party, port, side: Side::Client, since }
+                Ends::Pair {
+                    source: local,
+                    destination: party,
+                    port,
+                    side: Side::Client,
+                    since,
+                    client: None,
+                }
             }
         }
     }
@@ -145,19 +185,36 @@ impl Resolver {
     /// A connection that comes from another machine.
     fn inbound(&self, machine: &Machine, key: &FlowKey, local: Party, when: Instant) -> Ends {
         let known = (!key.folded).then(|| self.cluster.client(key.remote, when.at)).flatten();
+        let from = (!key.folded).then(|| self.client(key, when.at)).flatten();
+        let observed = from.is_some_and(|(client, _)| client.observed_since.is_some());
         let source = match known {
             Some(Found::At(service, _, rule)) => Party { service, rule },
+            // Who is behind a node that counts its own connections is not the node.
+            Some(Found::Node(service)) if observed => Party { service, rule: VIA_NODE },
             Some(Found::Node(service)) => Party { service, rule: "node" },
             Some(Found::Unknown) if when.patient => return Ends::Waiting,
             Some(Found::Unknown) => self.unknown(),
-            None => outside(key),
+            None => from.map_or_else(|| outside(key), |(_, machine)| self.machine(machine, NO_NAMESPACE)),
         };
         let offers = |uid: &Arc<str>| self.cluster.identity_at(uid, key.port, when.at);
         let (destination, port) = match self.pod(machine, key.cgroup).and_then(offers) {
             Some((service, port)) => (Party { service, rule: local.rule }, port),
             None => (local, key.port),
         };
-        Ends::Pair { source, destination, port, side: Side::Server, since: None }
+        let client = from.map(|(client, _)| client);
+        Ends::Pair { source, destination, port, side: Side::Server, since: None, client }
+    }
+
+    /// The other machine from which a connection comes: that of the pod or node that has the address, else the only one
+    /// that has it.
+    fn client(&self, key: &FlowKey, at: Timestamp) -> Option<(Client, &Machine)> {
+        let node = self.cluster.node_of(key.remote, at);
+        let (id, machine) = match node {
+            Some(name) => self.machines.named(name)?,
+            None => self.machines.only_one_with(key.remote)?,
+        };
+        let client = Client { machine: id, observed_since: machine.observed_since };
+        (id != key.machine).then_some((client, machine))
     }
 
     /// Who accepts; `None` while that is not known yet.

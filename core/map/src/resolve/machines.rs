@@ -109,6 +109,25 @@ impl Machines {
         if id == MachineId::OWN { Some(&mut self.own) } else { self.others.get_mut(&id) }
     }
 
+    /// Whether there are others than the own one.
+    pub(crate) fn are_several(&self) -> bool {
+        !self.others.is_empty()
+    }
+
+    /// Another machine of a name.
+    pub(crate) fn named(&self, name: &str) -> Option<(MachineId, &Machine)> {
+        let id = self.by_name.get(name)?;
+        Some((*id, self.others.get(id)?))
+    }
+
+    /// The other machine that has an address, if there is only one.
+    pub(crate) fn only_one_with(&self, address: IpAddr) -> Option<(MachineId, &Machine)> {
+        match self.reachable.get(&address.to_canonical()).map(Vec::as_slice) {
+            Some([id]) => Some((*id, self.others.get(id)?)),
+            _ => None,
+        }
+    }
+
     /// All machines.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Machine> {
         std::iter::once(&self.own).chain(self.others.values())

@@ -13,6 +13,6 @@ mod names;
 mod pod_path;
 
 pub(crate) use cluster::Declared;
-pub(crate) use ends::{Ends, Instant, Party, Resolver};
+pub(crate) use ends::{Ends, Instant, Party, Resolver, VIA_NODE};
 pub(crate) use listeners::Standing;
 pub(crate) use names::OTHER_EXTERNALS;

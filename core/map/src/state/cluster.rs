@@ -70,6 +70,7 @@ impl State {
                 self.place(&Fresh { flow: id, sums: Sums::default() }, now);
             }
         }
+        self.place_beside_clients(now);
     }
 
     /// Services that the API server declares come into the map, change there or leave it. Returns flows that have to find

@@ -4,10 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use super::flows::Flow;
 use super::services::Entry;
+use super::sides::{BothSides, Count};
 use super::slots::{Id, Slots};
-use super::sums::{Arrival, Sums};
+use super::sums::{Arrival, Counts, Sums};
 use crate::collections::HashMap;
-use crate::model::{Connection, ConnectionRef, Provenance, ServiceType, Side, Timestamp};
+use crate::model::{Connection, ConnectionRef, MachineId, Provenance, ServiceType, Side, Timestamp};
+use crate::resolve::VIA_NODE;
 
 /// What consumers were told of an edge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub(crate) struct Edge {
     pub(crate) destination_rule: &'static str,
     /// All of its flows and what they left behind.
     pub(crate) sums: Sums,
+    /// The counts of its sums by machine and side; only where several machines count.
+    sides: Option<Box<BothSides>>,
     /// What flows counted that are gone.
     pub(crate) retired: Option<Box<Sums>>,
     /// Its flows: list and length.
@@ -47,6 +51,13 @@ pub(crate) struct Edge {
     pub(crate) depends: bool,
     pub(crate) told: Told,
     cache: OnceLock<Arc<Connection>>,
+}
+
+/// What flows left behind at an edge.
+#[derive(Debug)]
+pub(crate) struct Remains {
+    sums: Sums,
+    sides: Option<BothSides>,
 }
 
 /// What became of an edge by a merge.
@@ -72,6 +83,7 @@ impl Edge {
             source_rule: rules.0,
             destination_rule: rules.1,
             sums: Sums::default(),
+            sides: None,
             retired: None,
             head: None,
             flows: 0,
@@ -83,10 +95,61 @@ impl Edge {
         }
     }
 
-    /// Adds to the sums.
-    pub(crate) fn merge(&mut self, arrival: &Arrival<'_>) -> Turn {
-        let sums = arrival.sums;
-        self.sums.merge(sums);
+    /// Counts by machine and side from now on.
+    pub(crate) fn tell_sides_apart<'a>(&mut self, flows: impl Iterator<Item = &'a Flow>) {
+        let retired = self.retired.as_ref().map_or_else(Counts::default, |sums| sums.counts);
+        let mut sides = BothSides::beginning_with(retired);
+        for flow in flows {
+            sides.add(Count::of(flow), &flow.sums.counts);
+        }
+        self.sides = Some(Box::new(sides));
+    }
+
+    /// Whether clients of a machine have counted what they do here.
+    pub(crate) fn counts_at_client(&self, machine: MachineId) -> bool {
+        self.sides.as_ref().is_some_and(|sides| sides.counts_at_client(machine))
+    }
+
+    /// Another flow counts here. Clients know better; and it may turn out that a node passes on what comes from it.
+    pub(crate) fn seen_by(&mut self, side: Side, rules: (&'static str, &'static str)) {
+        if self.side == Side::Server && (side == Side::Client || rules.0 == VIA_NODE) {
+            self.side = side;
+            (self.source_rule, self.destination_rule) = rules;
+            self.cache.take();
+        }
+    }
+
+    /// Adds to the sums; returns what that is more than before, too.
+    pub(crate) fn merge(&mut self, arrival: &Arrival<'_>, whose: Count) -> (Turn, Counts) {
+        let growth = match &mut self.sides {
+            None => arrival.sums.counts,
+            Some(sides) => sides.add(whose, &arrival.sums.counts),
+        };
+        (self.grow(arrival, growth), growth)
+    }
+
+    /// What flows counted that are gone.
+    pub(crate) fn remains(&self) -> Option<Remains> {
+        let sums = self.retired.as_deref()?.clone();
+        Some(Remains { sums, sides: self.sides.as_deref().cloned() })
+    }
+
+    /// Takes over what is left of another edge.
+    pub(crate) fn inherit(&mut self, remains: &Remains, came: Timestamp) {
+        let Remains { sums, sides } = remains;
+        let growth = match (&mut self.sides, sides) {
+            (Some(ours), Some(theirs)) => ours.absorb(theirs),
+            (Some(ours), None) => ours.add(Count::Alone, &sums.counts),
+            (None, Some(theirs)) => theirs.total(),
+            (None, None) => sums.counts,
+        };
+        self.grow(&Arrival { sums, came }, growth);
+        self.retire(sums);
+    }
+
+    fn grow(&mut self, arrival: &Arrival<'_>, growth: Counts) -> Turn {
+        let sums = Sums { counts: growth, ..arrival.sums.clone() };
+        self.sums.merge(&sums);
         self.cache.take();
         let mut turn = Turn::default();
         if self.established.is_none() && sums.counts.opened > 0 {
@@ -94,7 +157,7 @@ impl Edge {
             turn.established = true;
         }
         // Starts to fail when at least half of the attempts fail, stops when all succeed: in between nothing turns.
-        let (attempts, failed) = self.attempts(sums);
+        let (attempts, failed) = self.attempts(&sums.counts);
         if self.failing.is_none() && failed > 0 && failed >= attempts - failed {
             self.failing = Some(arrival.came.max(sums.last));
             turn.failing = true;
@@ -105,9 +168,19 @@ impl Edge {
         turn
     }
 
+    /// A flow leaves with what it counted.
+    pub(crate) fn lose(&mut self, whose: Count, counts: &Counts) {
+        if let Some(sides) = &mut self.sides {
+            sides.take(whose, counts);
+        }
+    }
+
     /// Sets the sums anew after a flow left with its own.
     pub(crate) fn recount(&mut self, sums: Sums) {
         self.sums = sums;
+        if let Some(sides) = &self.sides {
+            self.sums.counts = sides.total();
+        }
         self.cache.take();
         if self.sums.counts.opened == 0 {
             self.established = None;
@@ -135,8 +208,8 @@ impl Edge {
 
     /// Attempts that say something about the destination, and how many of them failed. What is counted at the server was
     /// accepted: there a reset is the client's doing, as of a load balancer that checks whether the port is open.
-    pub(crate) fn attempts(&self, sums: &Sums) -> (u64, u64) {
-        let (attempts, failed) = sums.counts.attempts();
+    pub(crate) fn attempts(&self, counts: &Counts) -> (u64, u64) {
+        let (attempts, failed) = counts.attempts();
         match self.side {
             Side::Client => (attempts, failed),
             Side::Server => (attempts - failed, 0),

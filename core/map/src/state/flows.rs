@@ -9,7 +9,7 @@ use super::services::Entry;
 use super::slots::{Id, Slots};
 use super::sums::Sums;
 use crate::collections::RandomState;
-use crate::model::FlowKey;
+use crate::model::{FlowKey, MachineId};
 
 /// Where a flow counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +27,15 @@ pub(crate) struct Flow {
     pub(crate) key: FlowKey,
     pub(crate) sums: Sums,
     pub(crate) place: Place,
+    /// The machine of its clients, where it is a server's and that machine counts too, or could.
+    pub(crate) client: Option<MachineId>,
     /// Neighbours in the list of the flow's place.
     next: Option<Id<Flow>>,
     previous: Option<Id<Flow>>,
     /// Where in the list of what came since the last settling its delta is.
     pub(crate) fresh: Option<u32>,
+    /// It is among those that call from their machine's own network namespace.
+    pub(crate) calls: bool,
     /// A deadline of its own is set.
     pub(crate) queued: bool,
     /// It waits for somebody to become known.
@@ -77,9 +81,11 @@ impl Flows {
             key,
             sums: Sums::default(),
             place: Place::Nowhere,
+            client: None,
             next: None,
             previous: None,
             fresh: None,
+            calls: false,
             queued: false,
             waits: false,
             turned_away: false,
@@ -127,8 +133,8 @@ impl Flows {
     }
 
     /// The flows of a list.
-    pub(crate) fn list(&self, head: Option<Id<Flow>>) -> impl Iterator<Item = &Flow> {
-        let first = head.and_then(|head| self.slots.get(head));
-        std::iter::successors(first, |flow| flow.next.and_then(|next| self.slots.get(next)))
+    pub(crate) fn list(&self, head: Option<Id<Flow>>) -> impl Iterator<Item = (Id<Flow>, &Flow)> {
+        let numbered = |id: Id<Flow>| Some((id, self.slots.get(id)?));
+        std::iter::successors(head.and_then(numbered), move |(_, flow)| flow.next.and_then(numbered))
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::dependencies::{DependencyKey, Needed};
 use super::edges::Edge;
 use super::services::Entry;
+use super::sides::Count;
 use super::slots::Id;
 use super::sums::Arrival;
 use super::{Change, State};
@@ -33,13 +34,13 @@ impl State {
     }
 
     /// Adds to an edge, and to all that follows from it.
-    pub(super) fn add_to_edge(&mut self, id: Id<Edge>, arrival: &Arrival<'_>, now: Timestamp) {
+    pub(super) fn add_to_edge(&mut self, id: Id<Edge>, whose: Count, arrival: &Arrival<'_>, now: Timestamp) {
         let sums = arrival.sums;
         let Some(edge) = self.edges.get_mut(id) else { return };
-        let turn = edge.merge(arrival);
+        let (turn, growth) = edge.merge(arrival, whose);
         let (source, destination, _) = edge.key;
         let (needed, tells_health) = (edge.shows_dependency(), edge.tells_health());
-        let attempts = edge.attempts(sums);
+        let attempts = edge.attempts(&growth);
         if turn.established || turn.failing {
             self.changes.push(Change::EdgeTurned(edge.reference.clone()));
         }

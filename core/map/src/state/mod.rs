@@ -4,6 +4,7 @@
 //! within one settling does not matter. `expire` removes what is over. Both leave a list of changes for `changes`
 //! to judge.
 
+mod beside;
 mod change;
 mod cluster;
 mod deadlines;
@@ -17,6 +18,7 @@ mod lifecycle;
 mod place;
 mod services;
 mod settle;
+mod sides;
 mod slots;
 mod sums;
 mod view;
@@ -24,6 +26,7 @@ mod view;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::OnceLock;
 
+use beside::Calls;
 pub(crate) use change::Change;
 use deadlines::Deadlines;
 use dependencies::{Dependencies, DependencyKey};
@@ -35,7 +38,7 @@ use settle::{Fresh, Stale};
 use slots::Id;
 pub(crate) use view::Structure;
 
-use crate::model::{Gap, ServiceId, Statistics, Timestamp};
+use crate::model::{Gap, MachineId, ServiceId, Statistics, Timestamp};
 use crate::resolve::Resolver;
 use crate::settings::MapSettings;
 
@@ -62,6 +65,12 @@ pub(crate) struct State {
     left_edges: Vec<(Id<Edge>, Option<Id<Edge>>)>,
     /// Services that something has left because it is named differently now.
     left_services: Vec<Id<Entry>>,
+    /// Who calls from a machine's own network namespace.
+    calls: Calls,
+    /// Edges count by machine and side.
+    sides_apart: bool,
+    /// Machines whose clients count on an edge since the last settling, where several machines count.
+    newly_counted: Vec<(MachineId, Id<Edge>)>,
     /// Things that the map's own bounds turned away since the last settling.
     turned_away: u64,
 
@@ -94,6 +103,9 @@ impl State {
             declared: BTreeMap::new(),
             left_edges: Vec::new(),
             left_services: Vec::new(),
+            calls: Calls::default(),
+            sides_apart: false,
+            newly_counted: Vec::new(),
             turned_away: 0,
             waiting_deadlines: Deadlines::default(),
             flow_deadlines: Deadlines::default(),

@@ -10,9 +10,10 @@ use super::edges::{Edge, EdgeKey};
 use super::flows::{Flow, Place};
 use super::services::Entry;
 use super::settle::Fresh;
+use super::sides::Count;
 use super::slots::Id;
 use super::sums::{Arrival, Sums};
-use crate::model::{ConnectionRef, Direction, ServiceRef, ServiceType, Side, Timestamp};
+use crate::model::{ConnectionRef, Direction, MachineId, ServiceRef, ServiceType, Side, Timestamp};
 use crate::resolve::{Ends, Instant, OTHER_EXTERNALS, Party};
 
 /// The only transport that is watched.
@@ -28,7 +29,9 @@ impl State {
             return;
         }
         let when = self.instant(flow, &fresh.sums, now);
-        let ends = self.bounded(flow, self.resolver.ends(&flow.key, when));
+        let named = self.bounded(flow, self.resolver.ends(&flow.key, when));
+        let client = named.client();
+        let ends = self.at_counting_side(named);
         if ends == Ends::Waiting {
             if flow.place == Place::Nowhere {
                 self.wait(id, &fresh.sums);
@@ -37,7 +40,7 @@ impl State {
             }
             return;
         }
-        if self.is_there(flow, &ends) {
+        if self.is_there(flow, &ends, client) {
             if is_fresh {
                 self.add(id, &fresh.sums, now);
             }
@@ -54,15 +57,22 @@ impl State {
             }
             self.leave_history(id);
         }
-        self.relocate(id, &ends, &fresh.sums, now);
+        self.relocate(id, (&ends, client), &fresh.sums, now);
     }
 
     /// Moves a flow and all that it counted.
-    fn relocate(&mut self, id: Id<Flow>, ends: &Ends, fresh: &Sums, now: Timestamp) {
+    fn relocate(
+        &mut self,
+        id: Id<Flow>,
+        (ends, client): (&Ends, Option<MachineId>),
+        fresh: &Sums,
+        now: Timestamp,
+    ) {
         let counted = self.flows.get(id).is_some_and(|flow| flow.place != Place::Nowhere || flow.turned_away);
         let left = self.leave(id);
         if let Some(flow) = self.flows.get_mut(id) {
             flow.fresh = None;
+            flow.client = client;
             flow.sums.merge(fresh);
         }
         // What counted elsewhere comes now, however old it is: the service or edge that it makes may have been here, and
@@ -79,7 +89,7 @@ impl State {
 
     /// Addresses outside beyond the bound are one service. A flow that counts there stays there: counters do not jump.
     fn bounded(&self, flow: &Flow, ends: Ends) -> Ends {
-        let Ends::Pair { source, destination, port, side, since } = ends else { return ends };
+        let Ends::Pair { source, destination, port, side, since, client } = ends else { return ends };
         let bound = |party: Party| {
             let is_new = || self.services.find(&party.id()).is_none();
             let full = self.services.externals() >= self.settings.max_externals;
@@ -89,7 +99,8 @@ impl State {
                 party
             }
         };
-        Ends::Pair { source: bound(source), destination: bound(destination), port, side, since }
+        let (source, destination) = (bound(source), bound(destination));
+        Ends::Pair { source, destination, port, side, since, client }
     }
 
     fn is_among_others(&self, flow: &Flow) -> bool {
@@ -101,7 +112,10 @@ impl State {
             .is_some_and(|edge| is_others(&edge.reference.source) || is_others(&edge.reference.destination))
     }
 
-    fn is_there(&self, flow: &Flow, ends: &Ends) -> bool {
+    fn is_there(&self, flow: &Flow, ends: &Ends, client: Option<MachineId>) -> bool {
+        if flow.client != client {
+            return false;
+        }
         match (flow.place, ends) {
             (Place::Presence(service), Ends::Presence(party)) => {
                 self.services.get(service).is_some_and(|entry| entry.reference == party.service)
@@ -119,14 +133,16 @@ impl State {
 
     /// Whether a flow's ends are other ones because an interval ended, rather than because more is known.
     fn time_passed(&self, flow: &Flow, ends: &Ends) -> bool {
-        let Ends::Pair { source, destination, since, .. } = ends else { return false };
+        let Ends::Pair { source, destination, since, .. } = ends else {
+            return self.began_before_client_was_observed(flow);
+        };
         if self.was_there(flow) {
             return true;
         }
         match flow.place {
             Place::Nowhere => false,
-            // The client's address was this machine's.
-            Place::Presence(_) => flow.key.direction == Direction::Inbound,
+            // The client's side counted: its address was this machine's, or its machine was observed.
+            Place::Presence(_) => flow.key.direction == Direction::Inbound && !self.counts_beside(ends),
             Place::Edge(edge) => {
                 let Some(edge) = self.edges.get(edge) else { return false };
                 let began_later = since.is_some_and(|since| since > flow.sums.last);
@@ -149,8 +165,12 @@ impl State {
     /// Whether a flow counts where its ends were when it last counted something.
     fn was_there(&self, flow: &Flow) -> bool {
         let when = Instant { at: flow.sums.last, patient: false };
-        let then = || self.bounded(flow, self.resolver.ends(&flow.key, when));
-        self.resolver.cluster.is_known() && flow.place != Place::Nowhere && self.is_there(flow, &then())
+        let named = || self.bounded(flow, self.resolver.ends(&flow.key, when));
+        let is_there_by = |named: Ends| {
+            let client = named.client();
+            self.is_there(flow, &self.at_counting_side(named), client)
+        };
+        self.resolver.cluster.is_known() && flow.place != Place::Nowhere && is_there_by(named())
     }
 
     /// Leaves what a flow counted where it was counted; the flow begins at zero.
@@ -181,6 +201,7 @@ impl State {
         match std::mem::replace(&mut flow.place, Place::Nowhere) {
             Place::Nowhere => {}
             Place::Edge(edge) => {
+                self.leaves(id, edge);
                 if let Some(edge) = self.edges.get_mut(edge) {
                     edge.head = self.flows.unlink(edge.head, id);
                     edge.flows = edge.flows.saturating_sub(1);
@@ -211,6 +232,7 @@ impl State {
         };
         let Some(flow) = self.flows.get_mut(id) else { return };
         flow.place = place.unwrap_or(Place::Nowhere);
+        let whose = Count::of(flow);
         match place {
             None if flow.turned_away => {}
             None => {
@@ -229,7 +251,8 @@ impl State {
                     edge.head = Some(self.flows.link(edge.head, id));
                     edge.flows += 1;
                 }
-                self.add_to_edge(edge, &arrival, now);
+                self.joins(id, edge);
+                self.add_to_edge(edge, whose, &arrival, now);
             }
             Some(Place::Nowhere) => {}
         }
@@ -251,8 +274,10 @@ impl State {
             return None;
         };
         let key: EdgeKey = (from, to, port);
-        if let Some(edge) = self.edges.find(key) {
-            return Some(edge);
+        let rules = (source.rule, destination.rule);
+        if let Some(known) = self.edges.find(key) {
+            self.edges.get_mut(known)?.seen_by(side, rules);
+            return Some(known);
         }
         let reference = ConnectionRef {
             source: source.service.clone(),
@@ -260,7 +285,10 @@ impl State {
             protocol: PROTOCOL,
             port,
         };
-        let edge = Edge::new(key, reference.clone(), side, (source.rule, destination.rule));
+        let mut edge = Edge::new(key, reference.clone(), side, rules);
+        if self.sides_apart {
+            edge.tell_sides_apart(std::iter::empty());
+        }
         let id = self.edges.insert(edge)?;
         self.edge_came(&reference, [from, to]);
         Some(id)

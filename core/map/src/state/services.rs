@@ -91,6 +91,7 @@ impl Entry {
         }
         let mut endpoints: Vec<_> = flows
             .list(self.presence)
+            .map(|(_, flow)| flow)
             .filter(|flow| flow.key.direction == Direction::Listen && flow.sums.counts.active() > 0)
             .map(|flow| Endpoint { address: flow.key.remote, port: flow.key.port, ready: true })
             .collect();

@@ -8,6 +8,7 @@ use super::State;
 use super::edges::Edge;
 use super::flows::{Flow, Place};
 use super::services::Entry;
+use super::sides::Count;
 use super::slots::Id;
 use super::sums::{Arrival, Sums};
 use crate::collections::HashSet;
@@ -51,6 +52,7 @@ impl State {
     pub(crate) fn settle(&mut self, now: Timestamp) {
         let mut fresh = std::mem::take(&mut self.fresh);
         self.fresh_since = None;
+        self.tell_sides_apart();
         for one in &mut fresh {
             self.learn(one);
         }
@@ -75,9 +77,13 @@ impl State {
         });
         unnamed.extend(nowhere.map(|flow| Fresh { flow, sums: Sums::default() }));
         self.sort_by_age(&mut unnamed);
-        for one in unnamed {
+        // Where the server's side counts depends on whether the client's does.
+        let (servers, others): (Vec<_>, Vec<_>) =
+            unnamed.into_iter().partition(|one| self.may_be_counted_at_client(one.flow));
+        for one in others.into_iter().chain(servers) {
             self.place(&one, now);
         }
+        self.place_beside_clients(now);
         self.recount_left_edges(now);
         self.remove_left_services(now);
         self.tell_turned_away(now);
@@ -121,7 +127,10 @@ impl State {
         flow.sums.merge(sums);
         match flow.place {
             Place::Nowhere => {}
-            Place::Edge(edge) => self.add_to_edge(edge, &Arrival { sums, came: sums.first }, now),
+            Place::Edge(edge) => {
+                let whose = Count::of(flow);
+                self.add_to_edge(edge, whose, &Arrival { sums, came: sums.first }, now);
+            }
             Place::Presence(service) => self.add_to_service(service, sums),
         }
         self.await_end(id);
@@ -154,16 +163,15 @@ impl State {
             let Some(edge) = self.edges.get(id) else { continue };
             if edge.flows > 0 {
                 let mut sums = edge.retired.as_deref().cloned().unwrap_or_default();
-                self.flows.list(edge.head).for_each(|flow| sums.merge(&flow.sums));
+                self.flows.list(edge.head).for_each(|(_, flow)| sums.merge(&flow.sums));
                 if let Some(edge) = self.edges.get_mut(id) {
                     edge.recount(sums);
                 }
                 continue;
             }
-            let retired = edge.retired.clone();
-            if let (Some(sums), Some(heir)) = (retired, heir.and_then(|heir| self.edges.get_mut(heir))) {
-                heir.merge(&Arrival { sums: &sums, came: now });
-                heir.retire(&sums);
+            let remains = edge.remains();
+            if let (Some(remains), Some(heir)) = (remains, heir.and_then(|heir| self.edges.get_mut(heir))) {
+                heir.inherit(&remains, now);
             }
             self.remove_edge(id, now, true);
         }
@@ -180,11 +188,15 @@ impl State {
 
     /// Notes that a flow is gone from an edge, or a service, because it is named differently now.
     pub(super) fn leave(&mut self, id: Id<Flow>) -> Option<Id<Edge>> {
-        let place = self.flows.get(id)?.place;
+        let flow = self.flows.get(id)?;
+        let (place, whose, counts) = (flow.place, Count::of(flow), flow.sums.counts);
         self.unlink(id);
         match place {
             Place::Nowhere => None,
-            Place::Edge(edge) => Some(edge),
+            Place::Edge(edge) => {
+                self.edges.get_mut(edge)?.lose(whose, &counts);
+                Some(edge)
+            }
             Place::Presence(service) => {
                 self.left_services.push(service);
                 None

@@ -1,7 +1,7 @@
 //! What is added up: of a delta, of a flow, of an edge. Merging is commutative and associative, so the order of facts
 //! within one settling never shows.
 
-use crate::model::{ConnectLatency, Failures, FlowDelta, FlowTotals, SocketExample, Timestamp};
+use crate::model::{ConnectLatency, Direction, Failures, FlowDelta, FlowTotals, SocketExample, Timestamp};
 
 /// Plain counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,15 +29,37 @@ impl Counts {
         (self.opened.saturating_sub(self.preexisting).saturating_add(failed), failed)
     }
 
-    fn add(&mut self, more: &Self) {
-        self.opened = self.opened.saturating_add(more.opened);
-        self.preexisting = self.preexisting.saturating_add(more.preexisting);
-        self.closed = self.closed.saturating_add(more.closed);
-        self.failed.add(&more.failed);
-        self.cut = self.cut.saturating_add(more.cut);
-        self.bytes_sent = self.bytes_sent.saturating_add(more.bytes_sent);
-        self.bytes_received = self.bytes_received.saturating_add(more.bytes_received);
-        self.retransmits = self.retransmits.saturating_add(more.retransmits);
+    /// Each number of one count or the other, whichever is larger.
+    pub(crate) fn larger(&self, other: &Self) -> Self {
+        self.each(other, u64::max)
+    }
+
+    /// What there is more than in another count.
+    pub(crate) fn less(&self, other: &Self) -> Self {
+        self.each(other, u64::saturating_sub)
+    }
+
+    pub(crate) fn add(&mut self, more: &Self) {
+        *self = self.each(more, u64::saturating_add);
+    }
+
+    fn each(&self, other: &Self, of: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            opened: of(self.opened, other.opened),
+            preexisting: of(self.preexisting, other.preexisting),
+            closed: of(self.closed, other.closed),
+            failed: Failures {
+                refused: of(self.failed.refused, other.failed.refused),
+                timeout: of(self.failed.timeout, other.failed.timeout),
+                unreachable: of(self.failed.unreachable, other.failed.unreachable),
+                reset: of(self.failed.reset, other.failed.reset),
+                other: of(self.failed.other, other.failed.other),
+            },
+            cut: of(self.cut, other.cut),
+            bytes_sent: of(self.bytes_sent, other.bytes_sent),
+            bytes_received: of(self.bytes_received, other.bytes_received),
+            retransmits: of(self.retransmits, other.retransmits),
+        }
     }
 }
 
@@ -81,6 +103,11 @@ impl Sums {
         let told = |instant: Timestamp| if instant == Timestamp::ZERO { at } else { instant };
         let first = told(delta.first);
         let last = told(delta.last).max(first);
+        // From the client to the server, whichever side counts.
+        let (bytes_sent, bytes_received) = match delta.key.direction {
+            Direction::Inbound => (delta.bytes_received, delta.bytes_sent),
+            Direction::Outbound | Direction::Listen => (delta.bytes_sent, delta.bytes_received),
+        };
         Self {
             counts: Counts {
                 opened: delta.opened,
@@ -88,8 +115,8 @@ impl Sums {
                 closed: delta.closed,
                 failed: delta.failed,
                 cut: delta.cut,
-                bytes_sent: delta.bytes_sent,
-                bytes_received: delta.bytes_received,
+                bytes_sent,
+                bytes_received,
                 retransmits: delta.retransmits,
             },
             first,

@@ -111,6 +111,11 @@ impl PodObject {
         self
     }
 
+    pub(crate) fn on_node(mut self, node: &str) -> Self {
+        self.0.node = node.into();
+        self
+    }
+
     pub(crate) fn on_host(mut self, node: &str) -> Self {
         self.0.host_network = true;
         self.0.node = node.into();

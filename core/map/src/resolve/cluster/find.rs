@@ -146,6 +146,15 @@ impl Cluster {
         known.or_else(inside)
     }
 
+    /// The node of who has an address from which a connection comes.
+    pub(crate) fn node_of(&self, address: IpAddr, at: Timestamp) -> Option<&Arc<str>> {
+        self.owners.at(address, at).into_iter().find_map(|owner| match owner {
+            Owner::Pod(uid) => self.pods.get(uid).map(|pod| &pod.object.node).filter(|node| !node.is_empty()),
+            Owner::Node(name) => self.nodes.get_key_value(name).map(|(name, _)| name),
+            Owner::Service(_) => None,
+        })
+    }
+
     /// Whether any fact has come.
     pub(crate) fn is_known(&self) -> bool {
         self.len() > 0 || !self.scope.ranges.is_empty()
