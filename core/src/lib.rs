@@ -6,6 +6,7 @@
 pub mod capture;
 mod clock;
 pub mod host;
+mod kubernetes;
 mod observer;
 pub mod settings;
 mod sink;
@@ -16,6 +17,7 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod pipeline;
 
+pub use kubernetes::{ConnectError, KubernetesError};
 pub use observer::{Consumer, Initial, Next, Observer, ObserverError};
 pub use servicemap_map as map;
 pub use settings::Settings;

@@ -273,6 +273,7 @@ fn otlp(encoded: Encoded) -> (usize, Body) {
 fn core_failure(error: &ObserverError) -> Failure {
     let status = match error {
         ObserverError::Capture(_) => Status::Capture,
+        ObserverError::Kubernetes(_) => Status::InvalidConfig,
         ObserverError::AlreadyStarted(_) => Status::InvalidState,
         ObserverError::Thread(_) => Status::System,
         ObserverError::StopTimeout(_) => Status::StillRunning,

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use servicemap_map::model::{ObserverInfo, Readings, Snapshot};
 
 use crate::capture::{Capture, CaptureError, CaptureSettings};
+use crate::kubernetes::{self, Kubernetes, KubernetesError};
 use crate::settings::Settings;
 use shared::Shared;
 
@@ -27,6 +28,9 @@ pub enum ObserverError {
     /// The kernel side could not be started.
     #[error(transparent)]
     Capture(#[from] CaptureError),
+    /// The cluster cannot be watched, and has to be.
+    #[error(transparent)]
+    Kubernetes(#[from] KubernetesError),
     /// `start` was called a second time.
     #[error("the observer {0:?} was started before: make a new one to start again")]
     AlreadyStarted(String),
@@ -70,20 +74,35 @@ impl Observer {
         if !matches!(*thread, Thread::New) {
             return Err(ObserverError::AlreadyStarted(self.settings.name.clone()));
         }
-        if self.settings.enable_k8s_discovery == Some(true) {
-            tracing::warn!(
-                "enable_k8s_discovery is on, but this version watches no cluster: ends are named by unit, container and \
-                 program; leave it out to silence this"
-            );
-        }
         let options = CaptureSettings { hook: self.settings.capture_hook, ..CaptureSettings::default() };
         let capture = self.settings.enable_ebpf.then(|| Capture::start(&options)).transpose()?;
-        let worker = worker::Worker::new(&self.settings, capture, self.shared.clone());
+        let kubernetes = self.start_kubernetes()?;
+        let worker = worker::Worker::new(&self.settings, capture, kubernetes, self.shared.clone());
         let spawned =
             std::thread::Builder::new().name("servicemap-map".to_owned()).spawn(move || worker.run());
         *thread = Thread::Running(spawned.map_err(ObserverError::Thread)?);
         self.shared.started();
         Ok(())
+    }
+
+    fn start_kubernetes(&self) -> Result<Option<Kubernetes>, ObserverError> {
+        let settings = &self.settings;
+        if settings.enable_k8s_discovery == Some(false) {
+            return Ok(None);
+        }
+        let options = kubernetes::Options {
+            kube_config: settings.kube_config.clone(),
+            required: settings.enable_k8s_discovery == Some(true),
+            namespaces: settings.watch_namespaces.clone(),
+            node: None,
+            ranges: settings.cluster_ranges.clone(),
+            length: kubernetes::Length::default(),
+        };
+        let kubernetes = Kubernetes::start(options, self.shared.clone())?;
+        if let Some(kubernetes) = &kubernetes {
+            self.shared.count_calls_of(kubernetes);
+        }
+        Ok(kubernetes)
     }
 
     /// A new consumer of events, with its own place in the log.

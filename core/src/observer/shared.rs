@@ -12,6 +12,7 @@ use servicemap_map::model::{
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::kubernetes::{Figures, Kubernetes};
 use crate::settings::Settings;
 use crate::sink::FactSink;
 
@@ -30,6 +31,8 @@ pub(super) struct Inner {
     pub(super) kernel: KernelEvents,
     pub(super) capture: CaptureHealth,
     pub(super) processing: BTreeMap<&'static str, DurationHistogram>,
+    /// Counters of the calls to the API server, where a cluster is watched.
+    pub(super) kubernetes: Option<Arc<Figures>>,
     /// Counts [`Shared::wake`] calls.
     pub(super) wakes: u64,
     /// The thread was begun.
@@ -67,6 +70,11 @@ impl FactSink for Shared {
     fn tell(&self, facts: Vec<Fact>) {
         Self::tell(self, facts);
     }
+
+    fn give_up(&self, source: SourceId) {
+        self.lock().map.give_up(source);
+        self.tell(Vec::new());
+    }
 }
 
 impl Shared {
@@ -76,6 +84,9 @@ impl Shared {
         let started_at = clock.now();
         let mut map = ServiceMap::new(settings.map.clone(), run_id, started_at);
         map.expect(SourceId::Host);
+        if settings.enable_k8s_discovery != Some(false) {
+            map.expect(SourceId::Kubernetes);
+        }
         if settings.enable_ebpf {
             map.expect(SourceId::Capture);
         }
@@ -91,6 +102,7 @@ impl Shared {
             kernel: KernelEvents::default(),
             capture: CaptureHealth::default(),
             processing: BTreeMap::new(),
+            kubernetes: None,
             wakes: 0,
             started: false,
             stopping: false,
@@ -192,6 +204,10 @@ impl Shared {
         self.notify();
     }
 
+    pub(super) fn count_calls_of(&self, kubernetes: &Kubernetes) {
+        self.lock().kubernetes = Some(kubernetes.figures().clone());
+    }
+
     pub(super) fn info(&self) -> ObserverInfo {
         self.info.clone()
     }
@@ -206,13 +222,20 @@ impl Shared {
         let mut inner = self.lock();
         let at = self.now();
         let snapshot = Arc::new(inner.timed("snapshot", |map| map.snapshot(at)));
+        let mut processing = inner.processing.clone();
+        let mut k8s_api_calls = BTreeMap::new();
+        if let Some(figures) = &inner.kubernetes {
+            processing.insert("decode", figures.decode());
+            k8s_api_calls = figures.calls();
+        }
         Readings {
             at,
             snapshot,
             statistics: inner.map.statistics().clone(),
             kernel: inner.kernel,
             capture: inner.capture,
-            processing: inner.processing.clone(),
+            k8s_api_calls,
+            processing,
         }
     }
 }

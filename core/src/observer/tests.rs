@@ -11,7 +11,8 @@ use crate::settings::Settings;
 const SOON: Duration = Duration::from_secs(20);
 
 fn observer(change: impl FnOnce(&mut Settings)) -> Observer {
-    let mut settings = Settings { enable_ebpf: false, ..Settings::default() };
+    let mut settings =
+        Settings { enable_ebpf: false, enable_k8s_discovery: Some(false), ..Settings::default() };
     settings.map.min_emit_interval = Duration::ZERO;
     change(&mut settings);
     Observer::new(settings)

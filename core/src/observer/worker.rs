@@ -8,6 +8,7 @@ use servicemap_map::model::{Fact, FactBody, Origin, SourceId};
 use super::shared::Shared;
 use crate::capture::Capture;
 use crate::host::Host;
+use crate::kubernetes::Kubernetes;
 use crate::settings::Settings;
 
 /// How long a flow that the kernel announced may wait to be fetched; looking costs no system call.
@@ -16,6 +17,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// See the module.
 pub(super) struct Worker {
     capture: Option<Capture>,
+    /// Tells by itself; kept to be ended.
+    kubernetes: Option<Kubernetes>,
     host: Host,
     shared: Arc<Shared>,
     drain_interval: Duration,
@@ -34,9 +37,15 @@ impl Drop for EndGuard {
 }
 
 impl Worker {
-    pub(super) fn new(settings: &Settings, capture: Option<Capture>, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(
+        settings: &Settings,
+        capture: Option<Capture>,
+        kubernetes: Option<Kubernetes>,
+        shared: Arc<Shared>,
+    ) -> Self {
         Self {
             capture,
+            kubernetes,
             host: Host::new(),
             shared,
             drain_interval: settings.drain_interval,
@@ -56,6 +65,7 @@ impl Worker {
             }
             self.tell();
         }
+        drop(self.kubernetes.take());
         self.drain();
         self.tell();
         let at = self.shared.now();

@@ -12,6 +12,7 @@ pub mod tree;
 use std::time::Duration;
 
 use servicemap_map::MapSettings;
+use servicemap_map::model::AddressRange;
 
 use crate::capture::HookChoice;
 
@@ -36,6 +37,8 @@ pub struct Settings {
     pub kube_config: Option<String>,
     /// Kubernetes namespaces to watch; empty for all.
     pub watch_namespaces: Vec<String>,
+    /// Ranges of the cluster's pod and Service addresses, beside those that the cluster tells itself.
+    pub cluster_ranges: Vec<AddressRange>,
     /// Count connections in the kernel (true).
     pub enable_ebpf: bool,
     /// Which kernel hook to use.
@@ -58,6 +61,7 @@ impl Default for Settings {
             enable_k8s_discovery: None,
             kube_config: None,
             watch_namespaces: Vec::new(),
+            cluster_ranges: Vec::new(),
             enable_ebpf: true,
             capture_hook: HookChoice::Auto,
             drain_interval: Duration::from_secs(1),

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use servicemap_map::model::AddressRange;
 use servicemap_map::{EmissionMode, HealthSettings, MapSettings};
 
 use super::reader::Section;
@@ -48,6 +49,7 @@ pub(super) fn settings(section: &mut Section<'_, '_>) -> Settings {
         enable_k8s_discovery: section.flag("enable_k8s_discovery"),
         kube_config: section.text("kube_config").filter(|path| !path.is_empty()),
         watch_namespaces: section.texts("watch_namespaces").unwrap_or_default(),
+        cluster_ranges: cluster_ranges(section),
         enable_ebpf: section.flag("enable_ebpf").unwrap_or(default.enable_ebpf),
         capture_hook: section
             .choice(
@@ -62,6 +64,21 @@ pub(super) fn settings(section: &mut Section<'_, '_>) -> Settings {
         max_edge_series: section.count("max_edge_series", EDGE_SERIES).unwrap_or(default.max_edge_series),
         map: map(section, default.map),
     }
+}
+
+fn cluster_ranges(section: &mut Section<'_, '_>) -> Vec<AddressRange> {
+    let texts = section.texts("cluster_ranges").unwrap_or_default();
+    let mut ranges = Vec::with_capacity(texts.len());
+    for text in texts {
+        match AddressRange::parse(&text) {
+            Some(range) => ranges.push(range),
+            None => section.problem(
+                "cluster_ranges",
+                format!("{text:?} is no range of addresses; write one such as \"10.96.0.0/12\""),
+            ),
+        }
+    }
+    ranges
 }
 
 fn map(section: &mut Section<'_, '_>, default: MapSettings) -> MapSettings {

@@ -119,6 +119,9 @@ impl<'a> Builder<'a> {
             self.point([service, text(from.as_str()), text(to.as_str())], *n)
         });
         let kernel = self.readings.kernel.by_type().map(|(event_type, n)| self.point([text(event_type)], n));
+        let api_calls = self.readings.k8s_api_calls.iter();
+        let api_calls =
+            api_calls.map(|((resource, operation), n)| self.point([text(resource), text(operation)], *n));
         let processing = self.readings.processing.iter().map(|(operation, durations)| Point {
             labels: vec![text(operation)],
             value: PointValue::Durations(durations.into()),
@@ -134,7 +137,7 @@ impl<'a> Builder<'a> {
             family(&metric::CONNECTIONS_ACTIVE, self.active_by_protocol()),
             family(&metric::HEALTH_CHANGES, changes),
             family(&metric::UNHEALTHY_SERVICES, unhealthy),
-            family(&metric::K8S_API_CALLS, []),
+            family(&metric::K8S_API_CALLS, api_calls),
             family(&metric::EBPF_EVENTS, kernel),
             family(&metric::PROCESSING_DURATION, processing),
         ]

@@ -141,6 +141,8 @@ pub struct Readings {
     pub kernel: KernelEvents,
     /// What the kernel side could not do as well as it should.
     pub capture: CaptureHealth,
-    /// Durations by operation: `drain`, `apply`, `advance`, `snapshot`.
+    /// Calls to the cluster's API server, by resource (`pods`) and operation (`list`, `watch`, `get`).
+    pub k8s_api_calls: BTreeMap<(&'static str, &'static str), u64>,
+    /// Durations by operation: `drain`, `apply`, `advance`, `snapshot`, and where a cluster is watched `decode`.
     pub processing: BTreeMap<&'static str, DurationHistogram>,
 }

@@ -14,6 +14,11 @@ impl Labels {
         self.0.get(place).map(|(_, value)| value)
     }
 
+    /// Whether another copy of this row is held somewhere.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// Names and values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
         self.0.iter().map(|(name, value)| (name, value))

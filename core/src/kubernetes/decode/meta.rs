@@ -1,0 +1,83 @@
+//! `metadata` of an object.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::{Key, nullable};
+use crate::kubernetes::names::Names;
+
+/// What is read of `metadata`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Meta {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) name: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) namespace: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) uid: String,
+    #[serde(deserialize_with = "nullable")]
+    resource_version: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) labels: BTreeMap<String, String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) owner_references: Vec<OwnerReference>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) annotations: Annotations,
+}
+
+/// The annotations that say something to us.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Annotations {
+    /// The class of an Ingress, before there was a field for it.
+    #[serde(rename = "kubernetes.io/ingress.class")]
+    pub(super) ingress_class: Option<String>,
+}
+
+/// One owner.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct OwnerReference {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) kind: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) name: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) uid: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) controller: bool,
+}
+
+/// An object of which only `metadata` is read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct MetaOnly {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) metadata: Meta,
+}
+
+impl Meta {
+    /// The owner that manages the object, if there is one.
+    pub(super) fn controller(&mut self) -> Option<OwnerReference> {
+        let place = self.owner_references.iter().position(|owner| owner.controller)?;
+        Some(self.owner_references.swap_remove(place))
+    }
+
+    /// `resourceVersion`.
+    pub(super) fn version(&mut self) -> String {
+        std::mem::take(&mut self.resource_version)
+    }
+
+    /// Namespace and name.
+    pub(super) fn names(&mut self, names: &mut Names) -> (Arc<str>, Arc<str>) {
+        (names.text(std::mem::take(&mut self.namespace)), std::mem::take(&mut self.name).into())
+    }
+
+    /// The key of an object that is known by its name.
+    pub(super) fn key((namespace, name): &(Arc<str>, Arc<str>)) -> Key {
+        Key::Name(namespace.clone(), name.clone())
+    }
+}
