@@ -19,7 +19,7 @@ const (
 	ErrorModePropagate ErrorMode = "propagate"
 )
 
-// defaultMaxMapEntries keeps the event of a whole map, about 1.2 kB a service or connection, below the 1 MiB that a NATS
+// defaultMaxMapEntries keeps the event of a whole map, about 1.1 kB a service or connection, well below the 1 MiB that a NATS
 // server takes as one message unless it is told otherwise.
 const defaultMaxMapEntries = 500
 

@@ -5,6 +5,7 @@ go 1.24.0
 require (
 	github.com/servicemap/servicemap/go v0.0.0
 	github.com/yairfalse/tapio v0.0.0
+	go.uber.org/goleak v1.3.0
 	go.uber.org/zap v1.27.0
 )
 
