@@ -78,7 +78,8 @@ type Event struct {
 	Initial bool `json:"initial,omitempty"`
 	// Learning marks detections made before the observer knew what is normal here; alert rules leave them out.
 	Learning bool `json:"learning,omitempty"`
-	// Subject is what it is about: a service id, a connection key, or "topology".
+	// Subject is what it is about: a service's id ([Service.ID]), a connection's key ([Connection.Key]), `ns/a->ns/b` of a
+	// dependency, `topology`, or `gap:` and the reason of a gap.
 	Subject string `json:"subject"`
 	// Host and Cluster say where it was observed; Cluster is empty without one.
 	Host    string `json:"host,omitempty"`

@@ -142,6 +142,10 @@ func TestServerIsDiscoveredAndDependedOn(t *testing.T) {
 	await(t, o, "discovery of the server and the dependency on it", func(e *domain.Event) bool {
 		switch e.Type {
 		case domain.EventTypeServiceDiscovered:
+			// Initial ones too, which the library gives as rows of the map.
+			if e.Subject != e.ServiceData.ID() {
+				t.Errorf("the event of %s is about %q", e.ServiceData.ID(), e.Subject)
+			}
 			discovered = discovered || e.ServiceData.Name == "sm-go-dep-srv"
 		case domain.EventTypeDependencyDetected:
 			depended = depended || e.ConnectionData.Source.Name == "sm-go-dep-cli" &&

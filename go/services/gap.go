@@ -17,7 +17,7 @@ func (o *Observer) slowReaderGap(batch *native.EventBatch) *domain.Event {
 		Timestamp:  now,
 		ObservedAt: now,
 		Severity:   domain.SeverityWarn,
-		Subject:    domain.GapReasonSlowReader,
+		Subject:    "gap:" + domain.GapReasonSlowReader,
 		Host:       o.identity.Host,
 		Cluster:    o.identity.Cluster,
 		// Healed: what follows in the same batch is the whole map, as initial events.

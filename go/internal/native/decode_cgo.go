@@ -83,7 +83,7 @@ func (t *table) snapshot(services, connections int, run string) []*domain.Event 
 		s := t.service(&t.services[i])
 		out = append(out, &domain.Event{
 			Type: domain.EventTypeServiceDiscovered, RunID: run, Timestamp: s.FirstSeen, ObservedAt: now,
-			Severity: domain.SeverityInfo, Initial: true, Subject: s.Key(), ServiceData: s,
+			Severity: domain.SeverityInfo, Initial: true, Subject: s.ID(), ServiceData: s,
 		})
 	}
 	for i := range t.connections[:connections] {
