@@ -15,8 +15,10 @@ pub mod resolve;
 pub mod state;
 
 mod collections;
+mod environments;
 mod map;
 mod settings;
 
+pub use environments::{EnvironmentRule, EnvironmentSettings};
 pub use map::ServiceMap;
 pub use settings::{EmissionMode, HealthSettings, MapSettings};

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::environments::EnvironmentSettings;
+
 /// Whether consumers get changes or whole snapshots.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EmissionMode {
@@ -82,6 +84,8 @@ pub struct MapSettings {
     pub max_flows: usize,
     /// External services kept by name (1,000); the rest is `~other`.
     pub max_externals: usize,
+    /// Which environment a service is in (none).
+    pub environments: EnvironmentSettings,
     /// Health thresholds.
     pub health: HealthSettings,
 }
@@ -104,6 +108,7 @@ impl Default for MapSettings {
             max_services: 20_000,
             max_flows: 200_000,
             max_externals: 1_000,
+            environments: EnvironmentSettings::default(),
             health: HealthSettings::default(),
         }
     }

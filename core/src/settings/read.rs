@@ -1,10 +1,11 @@
 //! The names and bounds of an observer's settings. Every bound stands here once.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use servicemap_map::model::AddressRange;
-use servicemap_map::{EmissionMode, HealthSettings, MapSettings};
+use servicemap_map::{EmissionMode, EnvironmentRule, EnvironmentSettings, HealthSettings, MapSettings};
 
 use super::reader::Section;
 use super::{HookChoice, Settings};
@@ -38,6 +39,8 @@ const EXTERNALS: RangeInclusive<u64> = 0..=1_000_000;
 const EDGE_SERIES: RangeInclusive<u64> = 0..=1_000_000;
 /// Attempts below which a share says nothing.
 const ATTEMPTS: RangeInclusive<u64> = 1..=1_000_000;
+/// Patterns of environments: each new service is held against all of them.
+const MAX_PATTERNS: usize = 1_000;
 /// A share of attempts.
 const RATIO: RangeInclusive<f64> = 0.0..=1.0;
 
@@ -109,8 +112,22 @@ fn map(section: &mut Section<'_, '_>, default: MapSettings) -> MapSettings {
         max_services: section.count("max_services", SERVICES).unwrap_or(default.max_services),
         max_flows: section.count("max_flows", FLOWS).unwrap_or(default.max_flows),
         max_externals: section.count("max_externals", EXTERNALS).unwrap_or(default.max_externals),
+        environments: section.section("environments", environments),
         health: section.section("health", |section| health(section, &default.health)),
     }
+}
+
+fn environments(section: &mut Section<'_, '_>) -> EnvironmentSettings {
+    let namespace_label = section.text("namespace_label").filter(|label| !label.is_empty()).map(Into::into);
+    let mut rules = Vec::new();
+    for (environment, patterns) in section.named_texts("names").unwrap_or_default() {
+        let environment: Arc<str> = environment.into();
+        rules.extend(patterns.iter().map(|pattern| EnvironmentRule::new(environment.clone(), pattern)));
+    }
+    if rules.len() > MAX_PATTERNS {
+        section.problem("names", format!("has {} patterns; write at most {MAX_PATTERNS}", rules.len()));
+    }
+    EnvironmentSettings { namespace_label, rules }
 }
 
 fn health(section: &mut Section<'_, '_>, default: &HealthSettings) -> HealthSettings {

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::duration;
-use super::tree::{Entry, Node, Origin, Value};
+use super::tree::{Entry, Key, Node, Origin, Value};
 
 /// How alike an unknown key and a known one must be (Jaro-Winkler, 0 to 1) for the known one to be proposed.
 const ALIKE: f64 = 0.75;
@@ -239,6 +239,31 @@ impl<'t, 'p> Section<'t, 'p> {
             }
         }
         Some(texts)
+    }
+
+    /// Lists of texts under names of the user's own choice, in the order of the text.
+    pub fn named_texts(&mut self, key: &'static str) -> Option<Vec<(String, Vec<String>)>> {
+        let node = self.node(key)?;
+        let Value::Map(entries) = &node.value else {
+            return self.wrong(key, &node.value, "a map of names to lists");
+        };
+        let mut named = Vec::with_capacity(entries.len());
+        for Entry { key: Key { name, .. }, node } in entries {
+            match &node.value {
+                Value::List(items) if items.iter().all(|item| matches!(item.value, Value::Text(_))) => {
+                    let texts = items.iter().filter_map(|item| match &item.value {
+                        Value::Text(text) => Some(text.clone()),
+                        _ => None,
+                    });
+                    named.push((name.clone(), texts.collect()));
+                }
+                other => {
+                    let message = format!("is {}, but a list of texts belongs here", other.describe());
+                    self.problem(&join(key, name), message);
+                }
+            }
+        }
+        Some(named)
     }
 
     fn find(&self, key: &str) -> Option<&'t Entry> {

@@ -40,6 +40,7 @@ pub(crate) fn service(
         namespace: reference.namespace,
         name: reference.name,
         service_type,
+        environment: None,
         endpoints: Vec::new(),
         labels: BTreeMap::new(),
         health: Health { status, reasons: vec![HealthReason::ConnectionsFail] },

@@ -207,6 +207,9 @@ fn dependency_names_services_as_opentelemetry_does() {
         protocol: "tcp",
         port: 10_250,
         cross_namespace: false,
+        cross_environment: true,
+        source_environment: Some("prod".into()),
+        destination_environment: Some("staging".into()),
     };
     let record =
         one(event(EventType::DependencyDetected, Severity::Info, EventData::Dependency(dependency.into())));
@@ -217,10 +220,13 @@ fn dependency_names_services_as_opentelemetry_does() {
             ("destination.port", "10250"),
             ("destination.service.name", "node-1"),
             ("network.transport", "tcp"),
+            ("servicemap.dependency.cross_environment", "true"),
             ("servicemap.dependency.cross_namespace", "false"),
+            ("servicemap.destination.environment", "staging"),
             ("servicemap.destination.name", "node-1"),
             ("servicemap.destination.namespace", ""),
             ("servicemap.destination.type", "Node"),
+            ("servicemap.source.environment", "prod"),
             ("servicemap.source.name", "curl"),
             ("servicemap.source.namespace", HOST),
             ("servicemap.source.type", "Process"),

@@ -92,6 +92,9 @@ fn dependencies_health_topology_and_gaps_have_rows_of_their_own() {
         protocol: "tcp",
         port: 8080,
         cross_namespace: true,
+        cross_environment: false,
+        source_environment: None,
+        destination_environment: None,
     };
     let change = HealthChange {
         service: web,

@@ -39,7 +39,9 @@ impl Composer {
 
     pub(crate) fn dependency(&self, event_type: EventType, dependency: Arc<Dependency>, when: When) -> Event {
         let subject = dependency_key(&dependency);
-        self.event(event_type, subject, Severity::Info, EventData::Dependency(dependency), when)
+        let warns = dependency.cross_environment && event_type == EventType::DependencyDetected;
+        let severity = if warns { Severity::Warn } else { Severity::Info };
+        self.event(event_type, subject, severity, EventData::Dependency(dependency), when)
     }
 
     pub(crate) fn health(&self, change: HealthChange, when: When) -> Event {

@@ -232,7 +232,7 @@ impl Teller {
             *view.told = true;
             view.asleep.extend(gone.asleep);
         }
-        if view.dependency.cross_namespace {
+        if view.dependency.cross_namespace || view.dependency.cross_environment {
             self.now_or_later(Subject::Dependency(key.0, key.1), state, now);
         } else {
             self.window(now).dependencies.insert(key);

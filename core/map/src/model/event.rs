@@ -101,6 +101,14 @@ pub struct Dependency {
     pub port: u16,
     /// Both have namespaces, and they differ.
     pub cross_namespace: bool,
+    /// Both are in environments, and they differ.
+    pub cross_environment: bool,
+    /// The environment of who needs, if it is in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_environment: Option<Arc<str>>,
+    /// The environment of who is needed, if it is in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_environment: Option<Arc<str>>,
 }
 
 /// A change of a service's health.

@@ -107,6 +107,9 @@ pub struct Service {
     /// What sort of thing it is.
     #[serde(rename = "type")]
     pub service_type: ServiceType,
+    /// The environment that it is in (production, staging), where the settings say how to tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Arc<str>>,
     /// Address:port pairs behind it, sorted.
     pub endpoints: Vec<Endpoint>,
     /// Labels, only those on the allow-list where they leave the process.

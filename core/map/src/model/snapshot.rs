@@ -15,6 +15,8 @@ pub struct SnapshotTotals {
     pub connections: u64,
     /// Edges whose ends have different, non-empty namespaces.
     pub cross_namespace: u64,
+    /// Edges whose ends are in different environments.
+    pub cross_environment: u64,
     /// Services of type External.
     pub external_services: u64,
 }

@@ -26,6 +26,7 @@ impl State {
         self.stale.everything |= touched.everything;
         self.stale.addresses.extend(touched.addresses);
         self.stale.pods.extend(touched.pods);
+        self.relabelled.extend(touched.namespace);
         for id in touched.declared {
             self.declared.entry(id).and_modify(|latest| *latest = at.max(*latest)).or_insert(at);
         }
@@ -98,9 +99,9 @@ impl State {
             let sums = Sums { first: since, last: since, ..Sums::default() };
             let reference =
                 ServiceRef { namespace: id.namespace.clone(), name: id.name.clone(), service_type };
-            let entry = self.services.insert(reference, &Arrival { sums: &sums, came: since });
-            self.service_came(id, service_type);
-            entry
+            let entry = self.services.insert(reference, &Arrival { sums: &sums, came: since })?;
+            self.service_came(entry, id, service_type);
+            Some(entry)
         });
         let Some((known, entry)) = known.and_then(|known| Some((known, self.services.get_mut(known)?)))
         else {

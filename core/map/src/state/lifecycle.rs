@@ -14,8 +14,12 @@ use super::{Change, State};
 use crate::model::{ConnectionRef, Dependency, ServiceId, ServiceType, Timestamp};
 
 impl State {
-    pub(super) fn service_came(&mut self, id: ServiceId, service_type: ServiceType) {
+    pub(super) fn service_came(&mut self, service: Id<Entry>, id: ServiceId, service_type: ServiceType) {
         self.structure.take();
+        let environment = self.services.get(service).and_then(|entry| self.environment(&entry.reference));
+        if let Some(entry) = self.services.get_mut(service) {
+            entry.environment = environment;
+        }
         let key = (id.namespace.clone(), service_type);
         *self.statistics.services_discovered.entry(key).or_default() += 1;
         self.changes.push(Change::ServiceAdded(id));
@@ -69,12 +73,24 @@ impl State {
         let cross_namespace = crosses(&edge.reference);
         *self.statistics.dependencies_detected.entry(cross_namespace).or_default() += 1;
         self.changes.push(Change::DependencyAdded(source.id(), destination.id()));
+        let last_seen = edge.sums.last;
+        let mut dependency = Dependency {
+            source,
+            destination,
+            protocol,
+            port,
+            cross_namespace,
+            cross_environment: false,
+            source_environment: None,
+            destination_environment: None,
+        };
+        self.environments(key.0, key.1).put_into(&mut dependency);
         self.dependencies.insert(
             key,
             Needed {
-                dependency: Arc::new(Dependency { source, destination, protocol, port, cross_namespace }),
+                dependency: Arc::new(dependency),
                 first_seen: came,
-                last_seen: edge.sums.last,
+                last_seen,
                 edges: 1,
                 asleep: BTreeMap::new(),
                 told: false,

@@ -10,6 +10,7 @@ mod cluster;
 mod deadlines;
 mod dependencies;
 mod edges;
+mod environments;
 mod expiry;
 mod facts;
 mod flows;
@@ -23,8 +24,8 @@ mod slots;
 mod sums;
 mod view;
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::OnceLock;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, OnceLock};
 
 use beside::Calls;
 pub(crate) use change::Change;
@@ -61,6 +62,8 @@ pub(crate) struct State {
     stale: Stale,
     /// Services that the API server has told of since, and when.
     declared: BTreeMap<ServiceId, Timestamp>,
+    /// Namespaces whose labels are other ones since.
+    relabelled: BTreeSet<Arc<str>>,
     /// Edges that a flow has left, with the edge to which it went.
     left_edges: Vec<(Id<Edge>, Option<Id<Edge>>)>,
     /// Services that something has left because it is named differently now.
@@ -101,6 +104,7 @@ impl State {
             fresh_since: None,
             stale: Stale::default(),
             declared: BTreeMap::new(),
+            relabelled: BTreeSet::new(),
             left_edges: Vec::new(),
             left_services: Vec::new(),
             calls: Calls::default(),
@@ -127,7 +131,7 @@ impl State {
     /// Whether facts wait to be settled, or what the map turned away waits to be told.
     pub(crate) fn is_settled(&self) -> bool {
         let nothing_came = self.fresh.is_empty() && self.stale.is_empty() && self.declared.is_empty();
-        nothing_came && self.turned_away == 0 && self.changes.is_empty()
+        nothing_came && self.relabelled.is_empty() && self.turned_away == 0 && self.changes.is_empty()
     }
 
     /// Instant of the earliest counter fact that waits to be settled.

@@ -304,7 +304,7 @@ impl State {
             return None;
         }
         let entry = self.services.insert(party.service.clone(), arrival)?;
-        self.service_came(id, party.service.service_type);
+        self.service_came(entry, id, party.service.service_type);
         Some(entry)
     }
 }

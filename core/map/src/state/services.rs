@@ -39,6 +39,8 @@ pub(crate) struct Entry {
     /// Edges from and to it; one to itself counts twice.
     pub(crate) edges: u32,
     pub(crate) told: Told,
+    /// Which environment it is in.
+    pub(crate) environment: Option<Arc<str>>,
     /// What the API server says of it: it is in the map as long as that is so.
     pub(crate) declared: Option<Arc<Declared>>,
     /// A deadline of its own is set.
@@ -73,6 +75,7 @@ impl Entry {
                 namespace: self.reference.namespace.clone(),
                 name: self.reference.name.clone(),
                 service_type: self.reference.service_type,
+                environment: self.environment.clone(),
                 endpoints: self.endpoints(flows),
                 labels: self.declared.as_ref().map_or_else(BTreeMap::new, |declared| declared.labels.clone()),
                 health: self.health.clone(),
@@ -155,6 +158,7 @@ impl Services {
             present: 0,
             edges: 0,
             told: Told::default(),
+            environment: None,
             declared: None,
             queued: false,
             cache: OnceLock::new(),

@@ -56,6 +56,7 @@ impl State {
         for one in &mut fresh {
             self.learn(one);
         }
+        self.settle_environments();
         let displaced = self.settle_declared(now);
         let mut stale = std::mem::take(&mut self.stale);
         let pods = std::mem::take(&mut stale.pods);

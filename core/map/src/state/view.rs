@@ -147,10 +147,13 @@ impl State {
         let mut edges: Vec<_> = self.edges.iter().collect();
         edges.sort_by_cached_key(|(_, edge)| (place(edge.key.0), place(edge.key.1), edge.key.2));
         let crossing = edges.iter().filter(|(_, edge)| super::lifecycle::crosses(&edge.reference)).count();
+        let environments = |edge: &Edge| self.environments(edge.key.0, edge.key.1);
+        let crossing_environments = edges.iter().filter(|(_, edge)| environments(edge).cross()).count();
         let totals = SnapshotTotals {
             services: services.len() as u64,
             connections: edges.len() as u64,
             cross_namespace: crossing as u64,
+            cross_environment: crossing_environments as u64,
             external_services: self.services.externals() as u64,
         };
         let arrows: BTreeSet<(u32, u32)> =

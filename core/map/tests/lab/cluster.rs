@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use servicemap_map::model::{
     AddressRange, ClusterScope, ContainerPort, EndpointSlice, Fact, FactBody, KubernetesFact,
-    KubernetesService, Labels, Node, Origin, Pod, PodOwner, PodPhase, ServicePort, ServiceType,
+    KubernetesService, Labels, Namespace, Node, Origin, Pod, PodOwner, PodPhase, ServicePort, ServiceType,
     SliceEndpoint, SlicePort, SourceId, Timestamp,
 };
 
@@ -283,4 +283,9 @@ pub(crate) fn node(name: &str, address: &str) -> KubernetesFact {
         pod_ranges: Vec::new(),
         labels,
     })
+}
+
+/// A namespace with labels.
+pub(crate) fn namespace(name: &str, labels: &[(&str, &str)]) -> KubernetesFact {
+    KubernetesFact::Namespace(Namespace { name: name.into(), labels: labels.iter().copied().collect() })
 }

@@ -24,6 +24,9 @@ fn service(event_type: EventType, service: &Service, attributes: &mut Vec<KeyVal
     let reference = service.reference();
     let kubernetes = matches!(reference.service_type.kind(), ServiceKind::Service | ServiceKind::Workload);
     name_service(&reference, attributes);
+    if let Some(environment) = &service.environment {
+        attributes.push(otlp::text("servicemap.service.environment", &**environment));
+    }
     attributes.push(otlp::text("servicemap.discovery.source", if kubernetes { "k8s" } else { "ebpf" }));
     if event_type == EventType::ServiceRemoved {
         attributes.push(otlp::text("entity.delete.reason", if kubernetes { "deleted" } else { "expired" }));
@@ -91,6 +94,14 @@ fn dependency(event_type: EventType, dependency: &Dependency, attributes: &mut V
     attributes.push(otlp::integer("destination.port", dependency.port.into()));
     attributes.push(otlp::text("network.transport", dependency.protocol));
     attributes.push(otlp::flag("servicemap.dependency.cross_namespace", dependency.cross_namespace));
+    attributes.push(otlp::flag("servicemap.dependency.cross_environment", dependency.cross_environment));
+    let environments =
+        [("source", &dependency.source_environment), ("destination", &dependency.destination_environment)];
+    for (end, environment) in environments {
+        if let Some(environment) = environment {
+            attributes.push(otlp::text(format!("servicemap.{end}.environment"), &**environment));
+        }
+    }
     let verb = if event_type == EventType::DependencyRemoved { "no longer depends on" } else { "depends on" };
     format!("{} {verb} {}", display(&dependency.source), display(&dependency.destination))
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::find::workload;
 use super::owners::{GRACE, MAX_TOMBSTONES, Owner};
 use super::{Cluster, Kept, Key, MAX_OBJECTS};
-use crate::model::{KubernetesFact, KubernetesService, Node, Pod, ServiceId, ServiceKind, Timestamp};
+use crate::model::{
+    KubernetesFact, KubernetesService, Namespace, Node, Pod, ServiceId, ServiceKind, Timestamp,
+};
 
 /// What may be called differently after a fact.
 #[derive(Debug, Default)]
@@ -20,6 +22,8 @@ pub(crate) struct Touched {
     pub(crate) everything: bool,
     /// Services that may have come into the map, have changed there, or have gone.
     pub(crate) declared: BTreeSet<ServiceId>,
+    /// This namespace has other labels.
+    pub(crate) namespace: Option<Arc<str>>,
     /// There was no room for the object.
     pub(crate) turned_away: bool,
 }
@@ -42,10 +46,12 @@ impl Cluster {
             KubernetesFact::PodGone { uid } => self.end_pod(&uid, at, &mut touched),
             KubernetesFact::Node(node) => self.set_node(node, at, &mut touched),
             KubernetesFact::NodeGone { name } => self.remove_node(&name, at, &mut touched),
+            KubernetesFact::Namespace(namespace) => self.set_namespace(namespace, &mut touched),
+            KubernetesFact::NamespaceGone { name } => {
+                touched.namespace = self.namespaces.remove(&name).map(|_| name);
+            }
             // Nothing in the map follows from these yet.
-            KubernetesFact::Namespace(_)
-            | KubernetesFact::NamespaceGone { .. }
-            | KubernetesFact::Ingress(_)
+            KubernetesFact::Ingress(_)
             | KubernetesFact::IngressGone { .. }
             | KubernetesFact::NetworkPolicy(_)
             | KubernetesFact::NetworkPolicyGone { .. } => {}
@@ -220,6 +226,16 @@ impl Cluster {
         }
         touched.everything = true;
         touched.declared.insert(Self::node_ref(name).id());
+    }
+
+    fn set_namespace(&mut self, namespace: Namespace, touched: &mut Touched) {
+        match self.namespaces.get(&namespace.name) {
+            Some(known) if *known == namespace.labels => return,
+            None if self.is_full(touched) => return,
+            Some(_) | None => {}
+        }
+        touched.namespace = Some(namespace.name.clone());
+        self.namespaces.insert(namespace.name, namespace.labels);
     }
 
     /// Forgets what went too long ago to be named.

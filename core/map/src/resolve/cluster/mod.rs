@@ -19,7 +19,7 @@ use owners::Owners;
 
 use crate::collections::HashMap;
 use crate::model::{
-    AddressRange, ClusterScope, EndpointSlice, KubernetesService, Node, Pod, ServiceRef, ServiceType,
+    AddressRange, ClusterScope, EndpointSlice, KubernetesService, Labels, Node, Pod, ServiceRef, ServiceType,
     Timestamp,
 };
 
@@ -62,6 +62,7 @@ pub(crate) struct Cluster {
     slices_of: HashMap<Key, BTreeSet<Arc<str>>>,
     pods: HashMap<Arc<str>, Kept<Pod>>,
     nodes: HashMap<Arc<str>, Kept<Node>>,
+    namespaces: HashMap<Arc<str>, Labels>,
     scope: ClusterScope,
 
     owners: Owners,
@@ -83,7 +84,7 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     fn len(&self) -> usize {
-        self.services.len() + self.slices.len() + self.pods.len() + self.nodes.len()
+        self.services.len() + self.slices.len() + self.pods.len() + self.nodes.len() + self.namespaces.len()
     }
 
     fn ranges(&self) -> impl Iterator<Item = &AddressRange> {
@@ -96,6 +97,11 @@ impl Cluster {
             name: service.name.clone(),
             service_type: service.service_type,
         }
+    }
+
+    /// Labels of a namespace that is known.
+    pub(crate) fn namespace_labels(&self, namespace: &str) -> Option<&Labels> {
+        self.namespaces.get(namespace)
     }
 
     /// A node as a service.
