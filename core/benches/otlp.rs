@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use servicemap::settings::LabelFilter;
 use servicemap::telemetry::encode_logs;
 use servicemap_map::model::{
     Connection, ConnectionRef, Event, EventData, EventId, EventType, FlowTotals, ObserverInfo, Provenance,
@@ -66,6 +67,7 @@ fn benchmark(criterion: &mut Criterion) {
         version: "0.1.0".into(),
         host: "node-1".into(),
         cluster: "prod".into(),
+        cluster_uid: "".into(),
         run_id: RunId(Uuid::from_u128(7)),
         started_at: START,
     };
@@ -73,7 +75,7 @@ fn benchmark(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("otlp");
     group.throughput(Throughput::Elements(EVENTS.into()));
     group.bench_function("connection_records", |bencher| {
-        bencher.iter(|| encode_logs(&events, None, &observer));
+        bencher.iter(|| encode_logs(&events, None, &observer, &LabelFilter::default()));
     });
     group.finish();
 }

@@ -138,7 +138,8 @@ impl Handle {
         match kind {
             Kind::Logs => self.logs.next(&self.bell, deadline, |cursor| {
                 self.pull(cursor, max, deadline, |batch, snapshot| {
-                    Ok(otlp(encode_logs(&batch.events, snapshot, &self.core.info())))
+                    let labels = &self.options.settings.labels;
+                    Ok(otlp(encode_logs(&batch.events, snapshot, &self.core.info(), labels)))
                 })
             }),
             Kind::Events => self.events.next(&self.bell, deadline, |cursor| {

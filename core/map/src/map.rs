@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::changes::{EventLog, Teller};
-use crate::model::{Event, Fact, FactBody, ObserverInfo, RunId, Snapshot, SourceId, Statistics, Timestamp};
+use crate::model::{
+    Event, Fact, FactBody, KubernetesFact, ObserverInfo, RunId, Snapshot, SourceId, Statistics, Timestamp,
+};
 use crate::settings::MapSettings;
 use crate::state::State;
 
@@ -13,6 +15,8 @@ use crate::state::State;
 pub struct ServiceMap {
     settings: MapSettings,
     run: RunId,
+    /// Empty where it is not known.
+    cluster_uid: Arc<str>,
     started_at: Timestamp,
     /// The latest instant that was told.
     now: Timestamp,
@@ -33,6 +37,7 @@ impl ServiceMap {
             teller: Teller::new(settings.clone(), run, now),
             settings,
             run,
+            cluster_uid: "".into(),
             started_at: now,
             now,
             sources: BTreeMap::new(),
@@ -80,10 +85,25 @@ impl ServiceMap {
                 self.state.set_machine(machine, &name, observed_since);
             }
             FactBody::MachineGone => self.state.forget_machine(machine, at),
-            FactBody::Kubernetes(object) => self.state.learn_object(*object, at),
+            FactBody::Kubernetes(object) => {
+                if let KubernetesFact::Scope(scope) = &*object {
+                    self.know_cluster(&scope.uid);
+                }
+                self.state.learn_object(*object, at);
+            }
             FactBody::Gap(gap) => self.state.lose(gap),
             FactBody::Ready(source) => {
                 self.sources.insert(source, true);
+            }
+        }
+    }
+
+    /// A cluster without a name is known by its UID. It stays the same one for the whole run.
+    fn know_cluster(&mut self, uid: &Arc<str>) {
+        if self.cluster_uid.is_empty() && !uid.is_empty() {
+            self.cluster_uid = uid.clone();
+            if self.settings.cluster.is_empty() {
+                self.teller.name_cluster(uid);
             }
         }
     }
@@ -150,6 +170,11 @@ impl ServiceMap {
         self.ready
     }
 
+    /// UID of the cluster that is watched; empty where it is not known.
+    pub const fn cluster_uid(&self) -> &Arc<str> {
+        &self.cluster_uid
+    }
+
     /// The whole map, as it was settled by the last [`advance`](Self::advance).
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
         let structure = self.state.structure();
@@ -161,6 +186,7 @@ impl ServiceMap {
                 version: self.settings.version.clone(),
                 host: self.settings.host.clone(),
                 cluster: self.settings.cluster.clone(),
+                cluster_uid: self.cluster_uid.clone(),
                 run_id: self.run,
                 started_at: self.started_at,
             },

@@ -4,7 +4,7 @@ mod lab;
 
 use lab::cluster::{headless, node, pod, service, slice};
 use lab::{Lab, at, client};
-use servicemap_map::model::{EventData, EventType, PodPhase, ServiceType};
+use servicemap_map::model::{ClusterScope, EventData, EventType, KubernetesFact, PodPhase, ServiceType};
 
 #[test]
 fn services_of_every_type_are_in_the_map_without_any_traffic() {
@@ -36,6 +36,35 @@ fn services_of_every_type_are_in_the_map_without_any_traffic() {
     assert_eq!(lab.service("service:shop/a").labels["app"], "a");
     lab.until(1000.0);
     assert_eq!(lab.services().len(), 7, "they stay as long as their objects");
+}
+
+#[test]
+fn services_and_nodes_have_the_uid_of_their_object() {
+    let mut lab = Lab::in_cluster();
+    lab.object(service("shop", "a", "10.96.0.1").port("", 80));
+    lab.object(pod("shop", "f-1", "f", "10.1.0.1"));
+    lab.object(node("far", "172.16.0.2"));
+    lab.settle();
+    assert!(lab.service("service:shop/a").uid.is_some() && lab.service("node:/far").uid.is_some());
+    assert_eq!(lab.service("workload:shop/f").uid, None, "a workload is known by its pods, not as an object");
+}
+
+#[test]
+fn a_cluster_without_a_name_is_known_by_its_uid_which_stays() {
+    let of_cluster = |uid: &str| {
+        let scope = ClusterScope { uid: uid.into(), ..ClusterScope::default() };
+        let mut lab = Lab::in_cluster();
+        lab.object(KubernetesFact::Scope(scope));
+        lab.object(KubernetesFact::Scope(ClusterScope::default()));
+        lab.object(service("shop", "a", "10.96.0.1").port("", 80));
+        lab.settle();
+        let event = lab.events().into_iter().find(|event| event.event_type == EventType::ServiceDiscovered);
+        (lab.snapshot().observer.cluster_uid.to_string(), event.unwrap().id)
+    };
+    let ((uid, id), (_, other)) = (of_cluster("one"), of_cluster("another"));
+    assert_eq!(uid, "one");
+    assert_ne!(id, other, "the same Service of another cluster is another one");
+    assert_eq!(of_cluster("one").1, id);
 }
 
 #[test]
@@ -221,7 +250,7 @@ fn a_node_that_is_gone_is_not_in_the_map() {
     let mut lab = Lab::in_cluster();
     lab.object(node("far", "172.16.0.2"));
     lab.settle();
-    lab.object(servicemap_map::model::KubernetesFact::NodeGone { name: "far".into() });
+    lab.object(KubernetesFact::NodeGone { name: "far".into() });
     lab.settle();
     assert!(lab.services().is_empty());
 }

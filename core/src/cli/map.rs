@@ -11,6 +11,7 @@ use super::error::CliError;
 use super::output::{self, Capability};
 use super::render::{self, Style};
 use super::signals::Signals;
+use crate::settings::LabelFilter;
 use crate::{Observer, Settings};
 
 /// The connections that exist are read within this time, also on a machine with 100,000 of them.
@@ -60,7 +61,8 @@ fn text(snapshot: &Snapshot, form: MapOutput, stdout: Capability) -> Result<Stri
             let width = stdout.size().map(|(columns, _)| columns);
             render::table(snapshot, Style { width, colour: stdout.colour }).to_text()
         }
-        MapOutput::Json => render::json(snapshot, stdout.terminal)?,
+        // Which labels may leave is said in a file, and here is none.
+        MapOutput::Json => render::json(&LabelFilter::default().snapshot(snapshot), stdout.terminal)?,
         MapOutput::Dot => render::dot(snapshot),
         MapOutput::Mermaid => render::mermaid(snapshot),
     })

@@ -2,7 +2,6 @@
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -17,6 +16,7 @@ use super::map::STOP_TIMEOUT;
 use super::output::{self, Capability};
 use super::signals::Signals;
 use crate::pipeline;
+use crate::settings::LabelFilter;
 use crate::{Initial, Next, Observer, Settings};
 
 /// Events taken from the log at once: enough to make the lock cheap, little enough to keep the log moving.
@@ -78,12 +78,16 @@ struct EventsLost<'a> {
     snapshot: Option<&'a Snapshot>,
 }
 
+/// Without labels: which of them may leave is said in a file, and here is none.
 fn write_batch(out: &mut impl Write, batch: &Batch, snapshot: Option<&Snapshot>) -> Result<(), CliError> {
+    let labels = LabelFilter::default();
     if batch.lost > 0 {
+        let snapshot = snapshot.map(|snapshot| labels.snapshot(snapshot));
+        let snapshot = snapshot.as_deref();
         write_line(out, &EventsLost { line_type: "events.lost", lost: batch.lost, snapshot })?;
     }
     for event in &batch.events {
-        write_line(out, Arc::as_ref(event))?;
+        write_line(out, &*labels.event(event))?;
     }
     out.flush().map_err(CliError::Output)
 }
@@ -95,6 +99,8 @@ fn write_line(out: &mut impl Write, value: &impl Serialize) -> Result<(), CliErr
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use servicemap_map::model::{
         Event, EventData, EventId, EventType, Gap, GapReason, RunId, Severity, Timestamp,
     };

@@ -59,7 +59,7 @@ pub(super) enum CallError {
     #[error("the API server does not accept the account: {0}")]
     Unauthorized(String),
     /// 403.
-    #[error("not allowed: {0}")]
+    #[error("{0}")]
     Denied(String),
     /// 404: there is no such resource, or object.
     #[error("not served")]
@@ -191,6 +191,7 @@ impl Api {
         let answer = tokio::time::timeout(ANSWER_TIMEOUT, self.client.send(request.map(Body::from)));
         let response = match answer.await {
             Ok(Ok(response)) => response,
+            Ok(Err(kube::Error::Service(error))) => return Err(CallError::Unreachable(chain(&*error))),
             Ok(Err(error)) => return Err(CallError::Unreachable(chain(&error))),
             Err(_) => return Err(CallError::Unreachable(format!("no answer within {ANSWER_TIMEOUT:?}"))),
         };

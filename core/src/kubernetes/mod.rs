@@ -15,6 +15,7 @@ mod discovery;
 mod figures;
 mod hub;
 mod names;
+mod outage;
 mod owners;
 mod resource;
 mod run;

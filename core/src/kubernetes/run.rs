@@ -15,7 +15,7 @@ use super::Options;
 use super::api::{Api, CallError, Target};
 use super::backoff::Backoff;
 use super::connect::{self, ConnectError, Found};
-use super::decode::ControllerKind;
+use super::decode::{self, ControllerKind};
 use super::discovery::{self, Served};
 use super::figures::Figures;
 use super::hub::Hub;
@@ -28,8 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How often to look whether an optional resource is served now.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
-/// How often what is served is asked for before the watches begin without knowing it.
-const DISCOVERIES: usize = 3;
+/// How often to ask what is good to know before the watches begin without knowing it.
+const ATTEMPTS: usize = 3;
+/// The namespace that every cluster has for as long as it is one.
+const FIRST_NAMESPACE: &str = "kube-system";
 /// How long the first lists may take before the map begins without those that are missing.
 const FIRST_LISTS: Duration = Duration::from_secs(30);
 /// Namespaces that share a client: API servers take 100 requests at a time on a connection, and a namespace has up to 11.
@@ -131,6 +133,7 @@ impl Runner {
 
     async fn watch_all(&self, api: &Api, config: &Config) {
         let scope = ClusterScope {
+            uid: self.uid(api).await.unwrap_or_default().into(),
             ranges: self.options.ranges.clone(),
             partly_watched: !self.options.namespaces.is_empty() || self.options.node.is_some(),
         };
@@ -139,6 +142,7 @@ impl Runner {
             hub: hub.clone(),
             figures: self.figures.clone(),
             names: Arc::default(),
+            outage: Arc::default(),
             length: self.options.length,
         };
         let mut watches = Watches {
@@ -172,6 +176,29 @@ impl Runner {
         }
     }
 
+    /// What stands for the cluster: the UID of its first namespace, where that may be listed.
+    async fn uid(&self, api: &Api) -> Option<String> {
+        let resource = Resource::Namespaces;
+        let target = Target {
+            resource: resource.plural(),
+            path: resource.path("v1", None),
+            metadata_only: true,
+            field_selector: Some(format!("metadata.name={FIRST_NAMESPACE}")),
+        };
+        let mut backoff = Backoff::default();
+        for _ in 0..ATTEMPTS {
+            match api.list(&target, None).await {
+                Ok(page) => {
+                    let found = page.content().ok()?.items.unwrap_or_default();
+                    return found.first().and_then(|object| decode::uid(object.get()));
+                }
+                Err(CallError::Denied(_) | CallError::Unauthorized(_)) => return None,
+                Err(_) => tokio::time::sleep(backoff.next()).await,
+            }
+        }
+        None
+    }
+
     /// What to watch at first.
     async fn first(&self, api: &Api, hub: &Hub) -> Vec<Served> {
         if self.options.node.is_some() {
@@ -183,7 +210,7 @@ impl Runner {
         let slices = Served { resource: Resource::EndpointSlices, version: "v1" };
         let endpoints = Served { resource: Resource::Endpoints, version: "v1" };
         let mut backoff = Backoff::default();
-        for _ in 0..DISCOVERIES {
+        for _ in 0..ATTEMPTS {
             match discovery::served(api, &Resource::OPTIONAL).await {
                 Ok(served) => {
                     if !served.contains(&slices) {

@@ -23,6 +23,7 @@ use super::decode::{self, Item, Key};
 use super::figures::Figures;
 use super::hub::{Change, Hub};
 use super::names::Names;
+use super::outage::Outage;
 use super::resource::Resource;
 
 /// Changes that are told together, where so many came at once: each telling settles the whole map.
@@ -54,6 +55,7 @@ pub(super) struct Shared {
     pub(super) hub: Arc<Hub>,
     pub(super) figures: Arc<Figures>,
     pub(super) names: Arc<std::sync::Mutex<Names>>,
+    pub(super) outage: Arc<Outage>,
     pub(super) length: Length,
 }
 
@@ -140,7 +142,7 @@ impl Watch {
                 CallError::Unreachable(_) => {
                     let wait = self.backoff.next();
                     if self.backoff.is_repeated() {
-                        self.say_failing(&failure);
+                        self.shared.outage.failed(&failure.error);
                         version = None;
                     }
                     wait
@@ -191,6 +193,7 @@ impl Watch {
         };
         let gone = self.known.keys().filter(|key| !listed.contains_key(*key));
         changes.extend(gone.map(|key| Change::Gone(key.clone())));
+        self.shared.outage.answered();
         self.known = listed;
         self.learn(changes);
         self.settle(true);
@@ -295,10 +298,11 @@ impl Watch {
     }
 
     fn works(&mut self) {
+        self.shared.outage.answered();
         if self.denied.take().is_some() {
-            tracing::info!("{} may be watched now", self.what());
+            tracing::warn!("{} may be watched now", self.what());
         } else if std::mem::take(&mut self.failing) {
-            tracing::info!("{} are watched again", self.what());
+            tracing::warn!("{} are watched again", self.what());
         }
     }
 
@@ -307,12 +311,12 @@ impl Watch {
             self.denied = Some(failure.operation);
             let verb = failure.operation.as_str();
             tracing::warn!(
-                "{} may not be watched, so {}: {}: give the role of Servicemap the verbs list and watch on {} \
-                 ({verb} is what failed); it is tried again every few seconds",
+                "{} may not be watched ({verb} was denied), so {}: give Servicemap's role the verbs list and watch on \
+                 {}; it is tried again every few seconds. The API server says: {}",
                 self.what(),
                 self.resource.loss(),
-                failure.error,
                 self.resource.qualified(),
+                failure.error,
             );
         }
     }

@@ -94,6 +94,7 @@ impl Shared {
             version: settings.map.version.clone(),
             host: settings.map.host.clone(),
             cluster: settings.map.cluster.clone(),
+            cluster_uid: "".into(),
             run_id,
             started_at,
         };
@@ -209,7 +210,8 @@ impl Shared {
     }
 
     pub(super) fn info(&self) -> ObserverInfo {
-        self.info.clone()
+        let cluster_uid = self.lock().map.cluster_uid().clone();
+        ObserverInfo { cluster_uid, ..self.info.clone() }
     }
 
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {

@@ -11,6 +11,7 @@ use servicemap_map::changes::Batch;
 use servicemap_map::model::{ObserverInfo, Readings, Snapshot};
 
 use crate::Next;
+use crate::settings::LabelFilter;
 use crate::telemetry::debug::{self, Verbosity};
 use crate::telemetry::otlp_grpc::{Payload, Queue};
 use crate::telemetry::{logs, metrics};
@@ -51,24 +52,37 @@ impl DebugSink {
 }
 
 /// Carries events until `next` says that there are no more.
-pub(super) fn pump_logs(mut next: impl FnMut() -> Next, observer: impl Fn() -> ObserverInfo, sinks: &[Sink]) {
+pub(super) fn pump_logs(
+    mut next: impl FnMut() -> Next,
+    observer: impl Fn() -> ObserverInfo,
+    labels: &LabelFilter,
+    sinks: &[Sink],
+) {
     loop {
         match next() {
-            Next::Batch { batch, snapshot } => send_logs(&batch, snapshot.as_deref(), &observer(), sinks),
+            Next::Batch { batch, snapshot } => {
+                send_logs(&batch, snapshot.as_deref(), &observer(), labels, sinks);
+            }
             Next::Timeout | Next::Woken => {}
             Next::Ended => return,
         }
     }
 }
 
-fn send_logs(batch: &Batch, snapshot: Option<&Snapshot>, observer: &ObserverInfo, sinks: &[Sink]) {
+fn send_logs(
+    batch: &Batch,
+    snapshot: Option<&Snapshot>,
+    observer: &ObserverInfo,
+    labels: &LabelFilter,
+    sinks: &[Sink],
+) {
     if batch.lost > 0 {
         tracing::warn!(
             "{} events were overwritten before a pipeline took them; a snapshot stands for them: make buffer_size larger",
             batch.lost
         );
     }
-    for request in logs::requests(&batch.events, snapshot, observer, REQUEST_BYTES) {
+    for request in logs::requests(&batch.events, snapshot, observer, labels, REQUEST_BYTES) {
         let items = request
             .resource_logs
             .iter()

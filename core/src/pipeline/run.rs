@@ -249,11 +249,11 @@ impl Running {
     }
 
     fn start_logs(&mut self, receiver: &Receiver, sinks: Vec<Sink>) {
-        let observer = receiver.observer.clone();
+        let (observer, labels) = (receiver.observer.clone(), receiver.settings.labels.clone());
         self.pumps.push(tokio::task::spawn_blocking(move || {
             let mut consumer = observer.consumer(Initial::Snapshot);
             let next = || observer.next(&mut consumer, BATCH_EVENTS, PULL_TIMEOUT);
-            pump_logs(next, || observer.info(), &sinks);
+            pump_logs(next, || observer.info(), &labels, &sinks);
         }));
     }
 

@@ -5,6 +5,7 @@
 
 pub mod duration;
 mod host;
+mod labels;
 mod read;
 pub mod reader;
 pub mod tree;
@@ -17,6 +18,7 @@ use servicemap_map::model::AddressRange;
 use crate::capture::HookChoice;
 
 pub use host::machine_name;
+pub use labels::LabelFilter;
 
 use reader::{Problem, Section};
 use tree::Node;
@@ -39,6 +41,8 @@ pub struct Settings {
     pub watch_namespaces: Vec<String>,
     /// Ranges of the cluster's pod and Service addresses, beside those that the cluster tells itself.
     pub cluster_ranges: Vec<AddressRange>,
+    /// Labels of the cluster's objects that may leave the process; none, unless they are named.
+    pub labels: LabelFilter,
     /// Count connections in the kernel (true).
     pub enable_ebpf: bool,
     /// Which kernel hook to use.
@@ -62,6 +66,7 @@ impl Default for Settings {
             kube_config: None,
             watch_namespaces: Vec::new(),
             cluster_ranges: Vec::new(),
+            labels: LabelFilter::default(),
             enable_ebpf: true,
             capture_hook: HookChoice::Auto,
             drain_interval: Duration::from_secs(1),

@@ -8,7 +8,7 @@ use servicemap_map::model::AddressRange;
 use servicemap_map::{EmissionMode, EnvironmentRule, EnvironmentSettings, HealthSettings, MapSettings};
 
 use super::reader::Section;
-use super::{HookChoice, Settings};
+use super::{HookChoice, LabelFilter, Settings};
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -53,6 +53,7 @@ pub(super) fn settings(section: &mut Section<'_, '_>) -> Settings {
         kube_config: section.text("kube_config").filter(|path| !path.is_empty()),
         watch_namespaces: section.texts("watch_namespaces").unwrap_or_default(),
         cluster_ranges: cluster_ranges(section),
+        labels: LabelFilter::new(section.texts("labels").unwrap_or_default()),
         enable_ebpf: section.flag("enable_ebpf").unwrap_or(default.enable_ebpf),
         capture_hook: section
             .choice(

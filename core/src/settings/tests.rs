@@ -30,7 +30,7 @@ fn default_host_is_this_machine() {
 fn every_name_is_read() {
     let json = br#"{
         "name":"n","cluster_name":"c","buffer_size":11,"enable_k8s_discovery":true,"kube_config":"/k","watch_namespaces":["a","b"],
-        "cluster_ranges":["10.96.0.0/12"],
+        "cluster_ranges":["10.96.0.0/12"],"labels":["app"],
         "enable_ebpf":false,"service_timeout":"11s","connection_timeout":"12s","emission_mode":"full","full_snapshot_interval":"13s",
         "min_emit_interval":"14s","debounce_window":"15s","learning_period":"0","drain_interval":"200ms","dependency_retention":"16h",
         "max_services":17,"max_flows":18,"max_externals":0,"host_name":"h","capture_hook":"raw_tp","collection_interval":"19s",
@@ -46,6 +46,7 @@ fn every_name_is_read() {
         kube_config: Some("/k".to_owned()),
         watch_namespaces: vec!["a".to_owned(), "b".to_owned()],
         cluster_ranges: vec![AddressRange::parse("10.96.0.0/12").unwrap()],
+        labels: LabelFilter::new(["app".to_owned()]),
         enable_ebpf: false,
         capture_hook: HookChoice::RawTp,
         drain_interval: Duration::from_millis(200),

@@ -159,6 +159,7 @@ mod tests {
     use servicemap_map::model::{EventData, EventType, HealthStatus, ServiceType, Severity};
 
     use super::*;
+    use crate::settings::LabelFilter;
     use crate::telemetry::{fixtures, logs, metrics};
 
     fn logs_shown(verbosity: Verbosity) -> String {
@@ -166,7 +167,8 @@ mod tests {
             fixtures::service(fixtures::HOST, "nginx.service", ServiceType::Process, HealthStatus::Healthy);
         let event =
             fixtures::event(EventType::ServiceDiscovered, Severity::Info, EventData::Service(service));
-        let requests = logs::requests(&[event], None, &fixtures::observer(), usize::MAX);
+        let requests =
+            logs::requests(&[event], None, &fixtures::observer(), &LabelFilter::default(), usize::MAX);
         let mut out = Vec::new();
         show_logs(&mut out, "debug", &requests[0], verbosity).unwrap();
         String::from_utf8(out).unwrap()
@@ -189,7 +191,8 @@ mod tests {
     #[test]
     fn long_bodies_are_cut_unless_everything_is_shown() {
         let snapshot = fixtures::snapshot();
-        let requests = logs::requests(&[], Some(&snapshot), &fixtures::observer(), usize::MAX);
+        let requests =
+            logs::requests(&[], Some(&snapshot), &fixtures::observer(), &LabelFilter::default(), usize::MAX);
         let shown = |verbosity| {
             let mut out = Vec::new();
             show_logs(&mut out, "debug", &requests[0], verbosity).unwrap();

@@ -19,6 +19,7 @@ pub(crate) fn observer() -> ObserverInfo {
         version: "0.1.0".into(),
         host: HOST.into(),
         cluster: "prod".into(),
+        cluster_uid: "".into(),
         run_id: RunId(Uuid::from_u128(7)),
         started_at: at(0),
     }
@@ -41,6 +42,7 @@ pub(crate) fn service(
         name: reference.name,
         service_type,
         environment: None,
+        uid: None,
         endpoints: Vec::new(),
         labels: BTreeMap::new(),
         health: Health { status, reasons: vec![HealthReason::ConnectionsFail] },

@@ -16,13 +16,19 @@ use servicemap_map::model::{Event, ObserverInfo, Severity, Snapshot, Timestamp};
 
 use super::Encoded;
 use super::otlp::{self, SCHEMA_URL};
+use crate::settings::LabelFilter;
 
 /// Largest body of one record of a snapshot.
 pub const SNAPSHOT_PART_BYTES: usize = 1 << 20;
 
-/// A snapshot (if any) and then events, as one encoded `ExportLogsServiceRequest`.
-pub fn encode_logs(events: &[Arc<Event>], snapshot: Option<&Snapshot>, observer: &ObserverInfo) -> Encoded {
-    let records = records(events, snapshot);
+/// A snapshot (if any) and then events, as one encoded `ExportLogsServiceRequest` with those labels that may leave.
+pub fn encode_logs(
+    events: &[Arc<Event>],
+    snapshot: Option<&Snapshot>,
+    observer: &ObserverInfo,
+    labels: &LabelFilter,
+) -> Encoded {
+    let records = records(events, snapshot, labels);
     let items = records.len();
     Encoded { bytes: request(records, observer).encode_to_vec(), items }
 }
@@ -32,15 +38,17 @@ pub fn requests(
     events: &[Arc<Event>],
     snapshot: Option<&Snapshot>,
     observer: &ObserverInfo,
+    labels: &LabelFilter,
     max_bytes: usize,
 ) -> Vec<ExportLogsServiceRequest> {
-    let groups = otlp::pack(records(events, snapshot), max_bytes);
+    let groups = otlp::pack(records(events, snapshot, labels), max_bytes);
     groups.into_iter().map(|records| request(records, observer)).collect()
 }
 
-fn records(events: &[Arc<Event>], snapshot: Option<&Snapshot>) -> Vec<LogRecord> {
-    let mut records = snapshot.map(snapshot::records).unwrap_or_default();
-    records.extend(events.iter().map(|event| event_record(event)));
+fn records(events: &[Arc<Event>], snapshot: Option<&Snapshot>, labels: &LabelFilter) -> Vec<LogRecord> {
+    let mut records =
+        snapshot.map(|snapshot| snapshot::records(&labels.snapshot(snapshot))).unwrap_or_default();
+    records.extend(events.iter().map(|event| event_record(&labels.event(event))));
     records
 }
 

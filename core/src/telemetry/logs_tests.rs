@@ -2,14 +2,14 @@ use std::collections::BTreeMap;
 
 use servicemap_map::model::{
     Connection, Dependency, EventData, EventType, Failures, FlowTotals, Gap, GapReason, HealthChange,
-    HealthReason, HealthStatus, ServiceType, Side, TopologyChange,
+    HealthReason, HealthStatus, Service, ServiceType, Side, TopologyChange,
 };
 
 use super::*;
 use crate::telemetry::fixtures::{self, HOST, at, event};
 
 fn decoded(events: &[Arc<Event>], snapshot: Option<&Snapshot>) -> Vec<LogRecord> {
-    let encoded = encode_logs(events, snapshot, &fixtures::observer());
+    let encoded = encode_logs(events, snapshot, &fixtures::observer(), &LabelFilter::default());
     let request = ExportLogsServiceRequest::decode(&*encoded.bytes).unwrap();
     let records = request.resource_logs[0].scope_logs[0].log_records.clone();
     assert_eq!(records.len(), encoded.items);
@@ -110,6 +110,31 @@ fn machine_without_kubernetes_has_no_kubernetes_attributes() {
             ("servicemap.service.type", "Node"),
         ])
     );
+}
+
+#[test]
+fn machine_of_a_cluster_is_a_node_to_kubernetes() {
+    let machine = fixtures::service("", "n1", ServiceType::Node, HealthStatus::Healthy);
+    let node = Arc::new(Service { uid: Some("u-1".into()), ..Service::clone(&machine) });
+    let record = one(event(EventType::ServiceDiscovered, Severity::Info, EventData::Service(node)));
+    let attributes = shown(&record.attributes);
+    assert_eq!((&*attributes["k8s.node.name"], &*attributes["k8s.node.uid"]), ("n1", "u-1"));
+    assert_eq!(attributes["servicemap.discovery.source"], "k8s");
+}
+
+#[test]
+fn service_of_a_cluster_has_its_uid_and_the_labels_that_may_leave() {
+    let service = fixtures::service("shop", "db", ServiceType::ClusterIP, HealthStatus::Healthy);
+    let labels = [("app", "db"), ("secret", "s3cr3t")];
+    let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let service = Arc::new(Service { uid: Some("u-2".into()), labels, ..Service::clone(&service) });
+    let event = event(EventType::ServiceDiscovered, Severity::Info, EventData::Service(service));
+    let filter = LabelFilter::new(["app".to_owned()]);
+    let encoded = encode_logs(&[event], None, &fixtures::observer(), &filter);
+    let request = ExportLogsServiceRequest::decode(&*encoded.bytes).unwrap();
+    let attributes = shown(&request.resource_logs[0].scope_logs[0].log_records[0].attributes);
+    assert_eq!((&*attributes["k8s.service.uid"], &*attributes["k8s.service.label.app"]), ("u-2", "db"));
+    assert!(!format!("{request:?}").contains("s3cr3t"));
 }
 
 #[test]
@@ -299,7 +324,8 @@ fn gap_says_how_much_and_whether_it_healed() {
 
 #[test]
 fn resource_describes_the_observer() {
-    let encoded = encode_logs(&[], Some(&fixtures::snapshot()), &fixtures::observer());
+    let encoded =
+        encode_logs(&[], Some(&fixtures::snapshot()), &fixtures::observer(), &LabelFilter::default());
     let request = ExportLogsServiceRequest::decode(&*encoded.bytes).unwrap();
     let logs = &request.resource_logs[0];
     let attributes: Vec<_> = shown(&logs.resource.as_ref().unwrap().attributes).into_iter().collect();
@@ -317,6 +343,28 @@ fn resource_describes_the_observer() {
     );
     assert_eq!(logs.scope_logs[0].scope.as_ref().unwrap().name, "servicemap");
     assert_eq!(logs.schema_url, SCHEMA_URL);
+}
+
+#[test]
+fn snapshot_has_only_the_labels_that_may_leave() {
+    let mut snapshot = fixtures::snapshot();
+    let labels = [("app", "db"), ("secret", "s3cr3t")];
+    let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    snapshot.services[0] = Arc::new(Service { labels, ..Service::clone(&snapshot.services[0]) });
+    let records = decoded(&[], Some(&snapshot));
+    assert!(!body(&records[0]).contains("s3cr3t"), "{}", body(&records[0]));
+}
+
+#[test]
+fn cluster_without_a_name_is_known_by_its_uid() {
+    let observer = ObserverInfo { cluster: "".into(), cluster_uid: "u-3".into(), ..fixtures::observer() };
+    let encoded = encode_logs(&[], Some(&fixtures::snapshot()), &observer, &LabelFilter::default());
+    let request = ExportLogsServiceRequest::decode(&*encoded.bytes).unwrap();
+    let attributes = shown(&request.resource_logs[0].resource.as_ref().unwrap().attributes);
+    assert_eq!(attributes.get("k8s.cluster.name"), None);
+    assert_eq!(attributes["k8s.cluster.uid"], "u-3");
+    assert_eq!(&**observer.cluster_identity(), "u-3");
+    assert_eq!(&**fixtures::observer().cluster_identity(), "prod", "a name comes first");
 }
 
 #[test]
@@ -368,7 +416,7 @@ fn requests_are_bounded_and_lose_no_record() {
     let snapshot = large_snapshot();
     let whole = decoded(&[], Some(&snapshot));
     let limit = SNAPSHOT_PART_BYTES + SNAPSHOT_PART_BYTES / 2;
-    let requests = requests(&[], Some(&snapshot), &fixtures::observer(), limit);
+    let requests = requests(&[], Some(&snapshot), &fixtures::observer(), &LabelFilter::default(), limit);
     assert!(requests.len() > 1);
     let mut records = Vec::new();
     for request in requests {

@@ -43,6 +43,9 @@ pub(super) fn resource(observer: &ObserverInfo) -> Resource {
     if !observer.cluster.is_empty() {
         attributes.push(text("k8s.cluster.name", &*observer.cluster));
     }
+    if !observer.cluster_uid.is_empty() {
+        attributes.push(text("k8s.cluster.uid", &*observer.cluster_uid));
+    }
     Resource { attributes, ..Resource::default() }
 }
 

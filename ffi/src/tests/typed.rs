@@ -187,6 +187,7 @@ fn the_rows_of_a_snapshot_come_first() {
             version: "1".into(),
             host: "host".into(),
             cluster: "".into(),
+            cluster_uid: "".into(),
             run_id: RunId(uuid::Uuid::from_u128(RUN)),
             started_at: AT,
         },

@@ -56,6 +56,11 @@ pub(crate) struct Teller {
 }
 
 impl Teller {
+    /// Events carry the identity of this cluster from now on.
+    pub(crate) fn name_cluster(&mut self, cluster: &Arc<str>) {
+        self.composer.cluster = cluster.clone();
+    }
+
     /// Has told nothing yet.
     pub(crate) fn new(settings: MapSettings, run: RunId, started_at: Timestamp) -> Self {
         Self {

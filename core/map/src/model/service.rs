@@ -110,6 +110,9 @@ pub struct Service {
     /// The environment that it is in (production, staging), where the settings say how to tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<Arc<str>>,
+    /// UID of its object in Kubernetes: of a Service or a node of a cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<Arc<str>>,
     /// Address:port pairs behind it, sorted.
     pub endpoints: Vec<Endpoint>,
     /// Labels, only those on the allow-list where they leave the process.

@@ -39,10 +39,19 @@ pub struct ObserverInfo {
     pub host: Arc<str>,
     /// Name of the cluster; empty without one.
     pub cluster: Arc<str>,
+    /// UID of the cluster's namespace `kube-system`; empty where it is not known.
+    pub cluster_uid: Arc<str>,
     /// This life of the observer.
     pub run_id: RunId,
     /// When it started.
     pub started_at: Timestamp,
+}
+
+impl ObserverInfo {
+    /// By what event ids know the cluster: its name, else its UID; empty where there is neither.
+    pub fn cluster_identity(&self) -> &Arc<str> {
+        if self.cluster.is_empty() { &self.cluster_uid } else { &self.cluster }
+    }
 }
 
 /// The whole map at one instant.

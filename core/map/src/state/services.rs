@@ -76,6 +76,7 @@ impl Entry {
                 name: self.reference.name.clone(),
                 service_type: self.reference.service_type,
                 environment: self.environment.clone(),
+                uid: self.declared.as_ref().and_then(|declared| declared.uid.clone()),
                 endpoints: self.endpoints(flows),
                 labels: self.declared.as_ref().map_or_else(BTreeMap::new, |declared| declared.labels.clone()),
                 health: self.health.clone(),

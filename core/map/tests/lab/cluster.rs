@@ -49,7 +49,7 @@ pub(crate) fn scope(partly_watched: bool) -> KubernetesFact {
     let ranges = ["10.1.0.0", "10.96.0.0"].map(|address| AddressRange { address: ip(address), prefix: 16 });
     let six = AddressRange { address: ip("fd00:1::"), prefix: 32 };
     let ranges = ranges.into_iter().chain([six]).collect();
-    KubernetesFact::Scope(ClusterScope { ranges, partly_watched })
+    KubernetesFact::Scope(ClusterScope { ranges, partly_watched, ..ClusterScope::default() })
 }
 
 /// The path of a pod's container in the kubelet's layout.
@@ -279,6 +279,7 @@ pub(crate) fn node(name: &str, address: &str) -> KubernetesFact {
     let labels = BTreeMap::from([("zone".to_owned(), "a".to_owned())]);
     KubernetesFact::Node(Node {
         name: name.into(),
+        uid: uid(name).into(),
         addresses: vec![ip(address)],
         pod_ranges: Vec::new(),
         labels,

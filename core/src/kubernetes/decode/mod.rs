@@ -84,6 +84,12 @@ pub(super) fn resource_version(json: &str) -> Option<String> {
     Some(object.metadata.version()).filter(|version| !version.is_empty())
 }
 
+/// The UID of anything.
+pub(super) fn uid(json: &str) -> Option<String> {
+    let object: meta::MetaOnly = serde_json::from_str(json).ok()?;
+    Some(object.metadata.uid).filter(|uid| !uid.is_empty())
+}
+
 /// The name of a part of an object that is told as several; the first has the name of the object.
 pub(super) fn part_name(name: &str, part: usize) -> Arc<str> {
     if part == 0 { name.into() } else { format!("{name}#{part}").into() }

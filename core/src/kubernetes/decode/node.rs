@@ -74,8 +74,13 @@ pub(super) fn item(node: Node, names: &mut Names) -> Item {
     addresses.dedup();
     let pod_ranges =
         if spec.pod_cidrs.is_empty() { ranges(spec.pod_cidr.as_slice()) } else { ranges(&spec.pod_cidrs) };
-    let fact =
-        NodeFact { name: names.text(key.1.to_string()), addresses, pod_ranges, labels: metadata.labels };
+    let fact = NodeFact {
+        name: names.text(key.1.to_string()),
+        uid: metadata.uid.into(),
+        addresses,
+        pod_ranges,
+        labels: metadata.labels,
+    };
     Item { key: Meta::key(&key), version, object: Object::Facts(vec![KubernetesFact::Node(fact)]) }
 }
 

@@ -290,7 +290,7 @@ fn of_an_owner_its_own_owner_is_read() {
 
 #[test]
 fn a_node_has_its_addresses_and_the_range_of_its_pods() {
-    let json = r#"{"metadata":{"name":"n1","labels":{"topology.kubernetes.io/zone":"z1"}},
+    let json = r#"{"metadata":{"name":"n1","uid":"node-1","labels":{"topology.kubernetes.io/zone":"z1"}},
         "spec":{"podCIDR":"10.1.0.0/24","podCIDRs":["10.1.0.0/24","fd00:1::/64","nonsense"]},
         "status":{"addresses":[{"type":"InternalIP","address":"192.0.2.10"},{"type":"Hostname","address":"n1"},
                                {"type":"ExternalIP","address":"198.51.100.10"}],
@@ -299,6 +299,7 @@ fn a_node_has_its_addresses_and_the_range_of_its_pods() {
     let range = |text| AddressRange::parse(text).unwrap();
     let expected = Node {
         name: "n1".into(),
+        uid: "node-1".into(),
         addresses: vec![ip("192.0.2.10"), ip("198.51.100.10")],
         pod_ranges: vec![range("10.1.0.0/24"), range("fd00:1::/64")],
         labels: [("topology.kubernetes.io/zone".to_owned(), "z1".to_owned())].into(),

@@ -229,9 +229,25 @@ fn an_agent_asks_for_the_pods_of_its_node_alone() {
     watching.told.wait_for("ready");
     watching.told.wait_for("pod a of Deployment web");
     let requests = server.world().requests.clone();
-    for (path, query) in requests.iter().filter(|(path, _)| path != "/version") {
+    let of_cluster = ["/version", "/api/v1/namespaces"];
+    for (path, query) in requests.iter().filter(|(path, _)| !of_cluster.contains(&path.as_str())) {
         assert_eq!((path.as_str(), query["fieldSelector"].as_str()), (PODS, "spec.nodeName=n1"));
     }
+}
+
+#[test]
+fn the_uid_of_kube_system_stands_for_the_cluster() {
+    let server = Server::new();
+    for name in ["default", "kube-system"] {
+        server
+            .set("/api/v1/namespaces", json!({"metadata": {"name": name, "uid": format!("uid-of-{name}")}}));
+    }
+    let watching = watch(&server);
+    watching.told.wait_for("ready");
+    let facts = watching.told.facts();
+    let FactBody::Kubernetes(object) = &facts[0].body else { panic!() };
+    let KubernetesFact::Scope(scope) = &**object else { panic!() };
+    assert_eq!(&*scope.uid, "uid-of-kube-system");
 }
 
 #[test]

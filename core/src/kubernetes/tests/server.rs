@@ -205,7 +205,11 @@ impl World {
         let limit: usize = query.get("limit").map_or(usize::MAX, |limit| limit.parse().unwrap());
         let empty = BTreeMap::new();
         let objects = self.objects.get(path).unwrap_or(&empty);
-        let items: Vec<_> = objects.values().skip(from).take(limit).cloned().collect();
+        let selected = |object: &&Value| match query.get("fieldSelector").and_then(|it| it.split_once('=')) {
+            Some(("metadata.name", name)) => object["metadata"]["name"] == name,
+            _ => true,
+        };
+        let items: Vec<_> = objects.values().filter(selected).skip(from).take(limit).cloned().collect();
         let next = from + items.len();
         let mut metadata = json!({"resourceVersion": self.version.to_string()});
         if next < objects.len() {

@@ -48,7 +48,7 @@ async fn events_and_snapshots_reach_the_receiver_until_the_observer_ends() {
     let receiver = OtlpReceiver::default();
     let (sink, sending) = sink(&receiver, Signal::Logs).await;
     let pumped = tokio::task::spawn_blocking(move || {
-        pump_logs(|| answers.next().unwrap(), fixtures::observer, &[sink]);
+        pump_logs(|| answers.next().unwrap(), fixtures::observer, &LabelFilter::default(), &[sink]);
     });
     pumped.await.unwrap();
     sending.finish(PATIENCE).await;

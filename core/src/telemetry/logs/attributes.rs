@@ -22,8 +22,9 @@ pub(super) fn describe(event: &Event, attributes: &mut Vec<KeyValue>) -> String 
 
 fn service(event_type: EventType, service: &Service, attributes: &mut Vec<KeyValue>) -> String {
     let reference = service.reference();
-    let kubernetes = matches!(reference.service_type.kind(), ServiceKind::Service | ServiceKind::Workload);
-    name_service(&reference, attributes);
+    let kubernetes = matches!(reference.service_type.kind(), ServiceKind::Service | ServiceKind::Workload)
+        || service.uid.is_some();
+    name_service(service, attributes);
     if let Some(environment) = &service.environment {
         attributes.push(otlp::text("servicemap.service.environment", &**environment));
     }
@@ -108,7 +109,7 @@ fn dependency(event_type: EventType, dependency: &Dependency, attributes: &mut V
 
 fn health(change: &HealthChange, attributes: &mut Vec<KeyValue>) -> String {
     let reference = change.service.reference();
-    name_service(&reference, attributes);
+    name_service(&change.service, attributes);
     attributes.push(otlp::text("servicemap.health.from", change.from.as_str()));
     attributes.push(otlp::text("servicemap.health.to", change.to.as_str()));
     if let Some(reason) = change.reasons.first() {
@@ -149,7 +150,8 @@ fn gap(gap: &Gap, attributes: &mut Vec<KeyValue>) -> String {
 }
 
 /// Names a service: ours for any kind, OpenTelemetry's own, and Kubernetes' where they are true.
-fn name_service(reference: &ServiceRef, attributes: &mut Vec<KeyValue>) {
+fn name_service(service: &Service, attributes: &mut Vec<KeyValue>) {
+    let reference = &service.reference();
     name_under("servicemap.service", reference, attributes);
     attributes.push(otlp::text("service.name", &*reference.name));
     if !reference.namespace.is_empty() {
@@ -159,6 +161,23 @@ fn name_service(reference: &ServiceRef, attributes: &mut Vec<KeyValue>) {
     if reference.service_type.kind() == ServiceKind::Service {
         attributes
             .push(otlp::text("k8s.service.type", otlp::kubernetes_type(reference.service_type.as_str())));
+    }
+    let labels = |prefix: &'static str| {
+        service.labels.iter().map(move |(name, value)| otlp::text(format!("{prefix}.{name}"), value.as_str()))
+    };
+    let Some(uid) = &service.uid else { return };
+    match reference.service_type.kind() {
+        ServiceKind::Service => {
+            attributes.push(otlp::text("k8s.service.uid", &**uid));
+            attributes.extend(labels("k8s.service.label"));
+        }
+        // A machine that the API server knows is a node of the cluster.
+        ServiceKind::Node => {
+            attributes.push(otlp::text("k8s.node.name", &*reference.name));
+            attributes.push(otlp::text("k8s.node.uid", &**uid));
+            attributes.extend(labels("k8s.node.label"));
+        }
+        ServiceKind::Workload | ServiceKind::Process | ServiceKind::External => {}
     }
 }
 

@@ -20,11 +20,11 @@ pub(super) fn records(snapshot: &Snapshot) -> Vec<LogRecord> {
     };
     let parts = cut(&json, SNAPSHOT_PART_BYTES);
     let run = snapshot.observer.run_id.to_string();
-    let id = EventId::new(&snapshot.observer.cluster, EVENT_TYPE, &run, snapshot.at).to_string();
+    let cluster = snapshot.observer.cluster_identity();
+    let id = EventId::new(cluster, EVENT_TYPE, &run, snapshot.at).to_string();
     let total = parts.len() as u64;
     let record = |(index, part): (u64, &&str)| {
-        let part_id =
-            EventId::new(&snapshot.observer.cluster, EVENT_TYPE, &format!("{id}/{index}"), snapshot.at);
+        let part_id = EventId::new(cluster, EVENT_TYPE, &format!("{id}/{index}"), snapshot.at);
         let attributes = vec![
             otlp::text("servicemap.event.id", part_id.to_string()),
             otlp::text("servicemap.run.id", run.as_str()),

@@ -15,6 +15,7 @@ use tonic::transport::{Identity, Server, ServerTlsConfig};
 
 use super::test_receiver::{PATIENCE, Receiver};
 use super::*;
+use crate::settings::LabelFilter;
 use crate::settings::tree::{Node, Value};
 use crate::telemetry::{encode_logs, encode_metrics, fixtures};
 
@@ -40,7 +41,7 @@ fn logs_payload() -> (Payload, ExportLogsServiceRequest) {
     let service =
         fixtures::service(fixtures::HOST, "nginx.service", ServiceType::Process, HealthStatus::Healthy);
     let event = fixtures::event(EventType::ServiceDiscovered, Severity::Info, EventData::Service(service));
-    let encoded = encode_logs(&[event], None, &fixtures::observer());
+    let encoded = encode_logs(&[event], None, &fixtures::observer(), &LabelFilter::default());
     let request = prost::Message::decode(&*encoded.bytes).unwrap();
     (Payload { bytes: encoded.bytes.into(), items: encoded.items }, request)
 }
@@ -130,7 +131,7 @@ async fn later_requests_wait_for_earlier_ones() {
     let (queue, sending) =
         start(connect(quick(receiver.listen(Server::builder()))).await, Signal::Logs, &Handle::current());
     let (first, request) = logs_payload();
-    let empty = encode_logs(&[], None, &fixtures::observer());
+    let empty = encode_logs(&[], None, &fixtures::observer(), &LabelFilter::default());
     queue.push(first);
     queue.push(Payload { bytes: empty.bytes.into(), items: 0 });
     drop(queue);

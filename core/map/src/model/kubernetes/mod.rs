@@ -81,13 +81,15 @@ pub enum KubernetesFact {
         /// Its name.
         name: Arc<str>,
     },
-    /// What the cluster's own addresses are.
+    /// Which cluster it is, and what its own addresses are.
     Scope(ClusterScope),
 }
 
-/// Which addresses are inside the cluster, and how much of it is watched.
+/// Which cluster it is, which addresses are inside of it, and how much of it is watched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClusterScope {
+    /// UID of its namespace `kube-system`, which stands for the cluster; empty where it may not be read.
+    pub uid: Arc<str>,
     /// Ranges of pod and Service addresses. The pod ranges of nodes need not be repeated here.
     pub ranges: Vec<AddressRange>,
     /// Not all namespaces are watched: an address inside that nobody has may be that of an object that is not seen.
@@ -259,6 +261,8 @@ impl PodPhase {
 pub struct Node {
     /// Its name.
     pub name: Arc<str>,
+    /// Its UID.
+    pub uid: Arc<str>,
     /// `InternalIP` and `ExternalIP` addresses.
     pub addresses: Vec<IpAddr>,
     /// `spec.podCIDRs`.

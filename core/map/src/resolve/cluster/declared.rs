@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::{Cluster, Kept};
 use crate::model::{Endpoint, Pod, ServiceId, ServiceKind, ServiceType, Timestamp};
@@ -10,6 +11,8 @@ use crate::model::{Endpoint, Pod, ServiceId, ServiceKind, ServiceType, Timestamp
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Declared {
     pub(crate) service_type: ServiceType,
+    /// UID of its object; a workload is none.
+    pub(crate) uid: Option<Arc<str>>,
     /// Since when it is so, whatever the order in which that was told.
     pub(crate) since: Timestamp,
     /// Sorted.
@@ -27,6 +30,7 @@ impl Cluster {
                 let node = self.nodes.get(&id.name)?;
                 Some(Declared {
                     service_type: ServiceType::Node,
+                    uid: Some(node.object.uid.clone()),
                     since: node.from,
                     endpoints: Vec::new(),
                     labels: node.object.labels.clone(),
@@ -62,6 +66,7 @@ impl Cluster {
         let endpoints = ready.into_iter().map(|((address, port), ready)| Endpoint { address, port, ready });
         Some(Declared {
             service_type: service.service_type,
+            uid: Some(service.uid.clone()),
             since: kept.from,
             endpoints: endpoints.collect(),
             labels: service.labels.clone(),
@@ -82,6 +87,7 @@ impl Cluster {
             let (pod, since) = (&kept.object, self.its_own_since(kept));
             let known = declared.get_or_insert_with(|| Declared {
                 service_type: ServiceType::Workload,
+                uid: None,
                 since,
                 endpoints: Vec::new(),
                 labels: pod
