@@ -6,8 +6,10 @@
 //!
 //! Folders, each knowing only those above it: [`model`] (what is talked about), [`resolve`] (who was at an address,
 //! cgroup or port), [`state`] (services, flows, edges, health), [`analysis`] (what follows from the graph),
-//! [`changes`] (what is worth telling, and the log that consumers read).
+//! [`changes`] (what is worth telling, and the log that consumers read). Beside them stands [`agents`]: what is counted on
+//! other machines, as records, and how these become facts.
 
+pub mod agents;
 pub mod analysis;
 pub mod changes;
 pub mod model;

@@ -56,7 +56,7 @@ fn accepts_from_node() -> Delta {
 }
 
 fn opened(lab: &Lab, edge: &str) -> (u64, u64) {
-    let totals = lab.edge(edge).totals.clone();
+    let totals = lab.edge(edge).totals;
     (totals.opened, totals.active)
 }
 

@@ -20,6 +20,9 @@ pub enum GapReason {
     SourceUnavailable,
     /// The map's own bound on services or flows turned something away.
     MapBound,
+    /// The agent of a machine is not heard any more: what its machine does is counted at the other side, where that is
+    /// observed.
+    AgentLost,
 }
 
 impl GapReason {
@@ -32,6 +35,7 @@ impl GapReason {
             Self::UntrackedSocket => "untracked_socket",
             Self::SourceUnavailable => "source_unavailable",
             Self::MapBound => "map_bound",
+            Self::AgentLost => "agent_lost",
         }
     }
 }

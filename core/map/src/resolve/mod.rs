@@ -15,4 +15,5 @@ mod pod_path;
 pub(crate) use cluster::Declared;
 pub(crate) use ends::{Ends, Instant, Party, Resolver, VIA_NODE};
 pub(crate) use listeners::Standing;
+pub(crate) use machines::MAX_MACHINES;
 pub(crate) use names::OTHER_EXTERNALS;

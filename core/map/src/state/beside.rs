@@ -50,12 +50,6 @@ impl State {
         if counted { ends } else { Ends::Presence(destination.clone()) }
     }
 
-    /// Whether a flow at these ends counts beside its clients.
-    pub(super) fn counts_beside(&self, ends: &Ends) -> bool {
-        let Ends::Pair { source, client: Some(client), .. } = ends else { return false };
-        client.observed_since.is_some() && source.rule != VIA_NODE
-    }
-
     /// Whether a flow has counted on an edge before the client's side was counted: that stays there until it is idle.
     pub(super) fn began_before_client_was_observed(&self, flow: &Flow) -> bool {
         let when = Instant { at: flow.sums.last, patient: false };
@@ -125,4 +119,10 @@ impl State {
         let node = self.services.find(&node.id())?;
         self.edges.get(self.edges.find((node, destination, port))?)
     }
+}
+
+/// Whether a flow at these ends counts beside its clients.
+pub(super) fn counts_beside(ends: &Ends) -> bool {
+    let Ends::Pair { source, client: Some(client), .. } = ends else { return false };
+    client.observed_since.is_some() && source.rule != VIA_NODE
 }

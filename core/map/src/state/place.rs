@@ -6,6 +6,7 @@
 //! what comes from then on counts for the new name.
 
 use super::State;
+use super::beside::counts_beside;
 use super::edges::{Edge, EdgeKey};
 use super::flows::{Flow, Place};
 use super::services::Entry;
@@ -142,7 +143,7 @@ impl State {
         match flow.place {
             Place::Nowhere => false,
             // The client's side counted: its address was this machine's, or its machine was observed.
-            Place::Presence(_) => flow.key.direction == Direction::Inbound && !self.counts_beside(ends),
+            Place::Presence(_) => flow.key.direction == Direction::Inbound && !counts_beside(ends),
             Place::Edge(edge) => {
                 let Some(edge) = self.edges.get(edge) else { return false };
                 let began_later = since.is_some_and(|since| since > flow.sums.last);

@@ -66,11 +66,8 @@ impl BothSides {
         };
         let Some(sides) = self.sides_mut(machine) else { return Counts::default() };
         let before = sides.larger();
-        if at_client {
-            sides.client.add(counts)
-        } else {
-            sides.server.add(counts)
-        }
+        let side = if at_client { &mut sides.client } else { &mut sides.server };
+        side.add(counts);
         sides.larger().less(&before)
     }
 
