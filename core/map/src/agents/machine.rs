@@ -10,8 +10,9 @@ use super::{IDLE_FLOWS_HELD, INTERVALS_UNTIL_LOST, REPORT_INTERVAL, totals};
 use crate::collections::HashMap;
 use crate::model::{FactBody, FlowDelta, FlowKey, MachineId, RunId, Timestamp};
 
-/// Sequence numbers that may still come, late; older ones are given up as missing. A full report of a busy machine.
-const MAX_MISSING: usize = 65_536;
+/// Sequence numbers that may still come, late: a full report of a busy machine. Of older ones it is not known any more which
+/// came.
+const MAX_MISSING: usize = 4_096;
 
 /// Flows of the machine that are forgotten here are forgotten at their agent for long: a record of one that comes late must
 /// not look new.
@@ -42,7 +43,7 @@ pub(super) struct Machine {
     pub(super) observed: bool,
     /// Since when it is counted without a break.
     pub(super) observed_since: Timestamp,
-    /// The first sequence number of the run that came, and the highest one; 0 before any.
+    /// From where on it is known which sequence numbers of the run came, and the highest one that did; 0 before any.
     first: u64,
     highest: u64,
     missing: BTreeSet<u64>,
@@ -134,10 +135,15 @@ impl Machine {
             // Those before the first one that came may have been told to another instance.
             self.first = sequence;
         } else {
-            let first = sequence.saturating_sub(MAX_MISSING as u64).max(self.highest + 1);
-            self.missing.extend(first..sequence);
-            while self.missing.len() > MAX_MISSING {
-                self.missing.pop_first();
+            let oldest = sequence.saturating_sub(MAX_MISSING as u64).max(self.highest + 1);
+            if oldest > self.highest + 1 {
+                self.first = oldest;
+            }
+            self.missing.extend(oldest..sequence);
+            while self.missing.len() > MAX_MISSING
+                && let Some(given_up) = self.missing.pop_first()
+            {
+                self.first = self.first.max(given_up + 1);
             }
         }
         self.highest = sequence;
