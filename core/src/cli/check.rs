@@ -5,13 +5,15 @@ use std::process::ExitCode;
 use super::error::CliError;
 use super::output;
 use super::render::visible;
+use crate::ConnectError;
 use crate::capture::{Requirement, State, requirements};
 use crate::host;
+use crate::kubernetes::{self, Access, ClusterReport};
 
 pub(super) fn run() -> Result<ExitCode, CliError> {
     let mut all = requirements();
     all.push(cgroups(host::cgroup2_root()));
-    all.push(cluster());
+    all.extend(cluster(kubernetes::check(None)));
     output::print(&report(&all))?;
     Ok(if can_observe(&all) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -40,9 +42,52 @@ fn cgroups(root: Option<std::path::PathBuf>) -> Requirement {
     }
 }
 
-fn cluster() -> Requirement {
-    let found = "none watched: not needed to map this machine".to_owned();
-    Requirement { name: "cluster", state: State::Ok, found, mend: String::new() }
+/// The cluster, and each kind of object in it. None of it is needed to map this machine.
+fn cluster(report: Result<ClusterReport, ConnectError>) -> Vec<Requirement> {
+    let name = "cluster";
+    let report = match report {
+        Ok(report) => report,
+        Err(ConnectError::Nowhere) => {
+            let found = "none: not needed to map this machine".to_owned();
+            return vec![Requirement { name, state: State::Ok, found, mend: String::new() }];
+        }
+        Err(error) => {
+            let (found, mend) = (error.to_string(), String::new());
+            return vec![Requirement { name, state: State::Degraded, found, mend }];
+        }
+    };
+    let url = &report.url;
+    let cluster = match &report.version {
+        Ok(version) => Requirement {
+            name,
+            state: State::Ok,
+            found: format!("Kubernetes {version} at {url}"),
+            mend: String::new(),
+        },
+        Err(reason) => Requirement {
+            name,
+            state: State::Degraded,
+            found: format!("{url} does not answer as it should: {reason}"),
+            mend: "`kubectl version` has to work with the same kubeconfig or account".to_owned(),
+        },
+    };
+    std::iter::once(cluster).chain(report.access.iter().map(access)).collect()
+}
+
+fn access(access: &Access) -> Requirement {
+    let Access { resource: name, missing, loss } = access;
+    if missing.is_empty() {
+        let found = "list and watch are allowed".to_owned();
+        return Requirement { name, state: State::Ok, found, mend: String::new() };
+    }
+    let missing = missing.join(" and ");
+    let (are, found) = (if missing.contains(' ') { "are" } else { "is" }, &missing);
+    Requirement {
+        name,
+        state: State::Degraded,
+        found: format!("{found} {are} not allowed: {loss}"),
+        mend: format!("give the role of this account the verbs {missing} on {name}"),
+    }
 }
 
 fn report(all: &[Requirement]) -> String {
@@ -82,13 +127,56 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_told_with_its_mend_and_fails_the_check() {
-        let all = [cluster(), missing()];
+        let mut all = cluster(Err(ConnectError::Nowhere));
+        all.push(missing());
         assert!(!can_observe(&all));
         assert_eq!(
             report(&all),
-            "ok        cluster  none watched: not needed to map this machine\n\
+            "ok        cluster  none: not needed to map this machine\n\
              missing   CAP_BPF  not held (to mend: run as root, or: setcap cap_bpf,cap_perfmon+ep PATH)\n\
              servicemap cannot map this machine: mend what is missing above.\n"
+        );
+    }
+
+    #[test]
+    fn what_may_not_be_watched_in_the_cluster_is_told_with_its_mend_and_fails_nothing() {
+        let access = |resource, missing: &[&'static str]| Access {
+            resource,
+            missing: missing.to_vec(),
+            loss: "something lacks",
+        };
+        let all = cluster(Ok(ClusterReport {
+            url: "https://192.0.2.1:6443/".to_owned(),
+            version: Ok("v1.37.2".to_owned()),
+            access: vec![
+                access("pods", &[]),
+                access("jobs.batch", &["watch"]),
+                access("nodes", &["list", "watch"]),
+            ],
+        }));
+        assert!(can_observe(&all));
+        assert_eq!(
+            report(&all),
+            "ok        cluster     Kubernetes v1.37.2 at https://192.0.2.1:6443/\n\
+             ok        pods        list and watch are allowed\n\
+             degraded  jobs.batch  watch is not allowed: something lacks (to mend: give the role of this account the \
+             verbs watch on jobs.batch)\n\
+             degraded  nodes       list and watch are not allowed: something lacks (to mend: give the role of this \
+             account the verbs list and watch on nodes)\n\
+             servicemap can map this machine.\n"
+        );
+    }
+
+    #[test]
+    fn a_cluster_that_does_not_answer_fails_nothing() {
+        let version = Err("the API server is not reachable: connection refused".to_owned());
+        let url = "https://192.0.2.1:6443/".to_owned();
+        let all = cluster(Ok(ClusterReport { url, version, access: Vec::new() }));
+        assert!(can_observe(&all));
+        assert!(
+            report(&all).contains("does not answer as it should: the API server is not"),
+            "{}",
+            report(&all)
         );
     }
 

@@ -183,6 +183,20 @@ impl Api {
         serde_json::from_slice(&body).map_err(|error| CallError::Malformed(error.to_string()))
     }
 
+    /// The answer to a question, which changes nothing (a review).
+    pub(super) async fn ask<T: serde::de::DeserializeOwned>(
+        &self,
+        path: &str,
+        question: &impl serde::Serialize,
+    ) -> Result<T, CallError> {
+        let question =
+            serde_json::to_vec(question).map_err(|error| CallError::Malformed(error.to_string()))?;
+        let request = Request::post(path).header(header::CONTENT_TYPE, "application/json").body(question);
+        let response = self.send(request.map_err(kube::core::request::Error::BuildRequest)).await?;
+        let body = body(response, MAX_PAGE_BYTES).await?;
+        serde_json::from_slice(&body).map_err(|error| CallError::Malformed(error.to_string()))
+    }
+
     async fn send(
         &self,
         request: Result<Request<Vec<u8>>, kube::core::request::Error>,

@@ -9,6 +9,8 @@
 
 mod api;
 mod backoff;
+#[cfg(feature = "cli")]
+mod check;
 mod connect;
 mod decode;
 mod discovery;
@@ -30,6 +32,8 @@ use std::thread::JoinHandle;
 use servicemap_map::model::{AddressRange, SourceId};
 use tokio::sync::oneshot;
 
+#[cfg(feature = "cli")]
+pub(crate) use check::{Access, ClusterReport, check};
 pub use connect::ConnectError;
 pub(crate) use figures::Figures;
 pub(crate) use watch::Length;

@@ -53,52 +53,36 @@ impl Resource {
         Self::Ingresses(IngressKind::Route),
     ];
 
-    /// Its name in paths, roles and metrics.
-    pub(super) const fn plural(self) -> &'static str {
+    /// Its name in paths and metrics.
+    pub(super) fn plural(self) -> &'static str {
+        self.qualified().split_once('.').map_or(self.qualified(), |(plural, _)| plural)
+    }
+
+    /// Its name as a role has it: `services`, `replicasets.apps`.
+    pub(super) const fn qualified(self) -> &'static str {
         match self {
             Self::Services => "services",
-            Self::EndpointSlices => "endpointslices",
+            Self::EndpointSlices => "endpointslices.discovery.k8s.io",
             Self::Endpoints => "endpoints",
             Self::Pods => "pods",
             Self::Nodes => "nodes",
             Self::Namespaces => "namespaces",
-            Self::ReplicaSets => "replicasets",
-            Self::Jobs => "jobs",
-            Self::NetworkPolicies => "networkpolicies",
-            Self::ServiceCidrs => "servicecidrs",
-            Self::Ingresses(IngressKind::Ingress) => "ingresses",
-            Self::Ingresses(IngressKind::HttpRoute) => "httproutes",
-            Self::Ingresses(IngressKind::GrpcRoute) => "grpcroutes",
-            Self::Ingresses(IngressKind::TlsRoute) => "tlsroutes",
-            Self::Ingresses(IngressKind::TcpRoute) => "tcproutes",
-            Self::Ingresses(IngressKind::Route) => "routes",
+            Self::ReplicaSets => "replicasets.apps",
+            Self::Jobs => "jobs.batch",
+            Self::NetworkPolicies => "networkpolicies.networking.k8s.io",
+            Self::ServiceCidrs => "servicecidrs.networking.k8s.io",
+            Self::Ingresses(IngressKind::Ingress) => "ingresses.networking.k8s.io",
+            Self::Ingresses(IngressKind::HttpRoute) => "httproutes.gateway.networking.k8s.io",
+            Self::Ingresses(IngressKind::GrpcRoute) => "grpcroutes.gateway.networking.k8s.io",
+            Self::Ingresses(IngressKind::TlsRoute) => "tlsroutes.gateway.networking.k8s.io",
+            Self::Ingresses(IngressKind::TcpRoute) => "tcproutes.gateway.networking.k8s.io",
+            Self::Ingresses(IngressKind::Route) => "routes.route.openshift.io",
         }
-    }
-
-    /// Its name as a role has it: `services`, `replicasets.apps`.
-    pub(super) fn qualified(self) -> String {
-        let (plural, group) = (self.plural(), self.group());
-        if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") }
     }
 
     /// Its API group; empty for the core.
-    pub(super) const fn group(self) -> &'static str {
-        match self {
-            Self::Services | Self::Endpoints | Self::Pods | Self::Nodes | Self::Namespaces => "",
-            Self::EndpointSlices => "discovery.k8s.io",
-            Self::ReplicaSets => "apps",
-            Self::Jobs => "batch",
-            Self::NetworkPolicies | Self::ServiceCidrs | Self::Ingresses(IngressKind::Ingress) => {
-                "networking.k8s.io"
-            }
-            Self::Ingresses(IngressKind::Route) => "route.openshift.io",
-            Self::Ingresses(
-                IngressKind::HttpRoute
-                | IngressKind::GrpcRoute
-                | IngressKind::TlsRoute
-                | IngressKind::TcpRoute,
-            ) => "gateway.networking.k8s.io",
-        }
+    pub(super) fn group(self) -> &'static str {
+        self.qualified().split_once('.').map_or("", |(_, group)| group)
     }
 
     /// Versions in which the fields that are read are the same, the best first.
@@ -140,7 +124,7 @@ impl Resource {
             Self::Pods => "pods are not named",
             Self::Nodes => "nodes are not named",
             Self::Namespaces => "namespaces have no labels",
-            Self::ReplicaSets => "Deployments are known by the names of their ReplicaSets' pods",
+            Self::ReplicaSets => "Deployments are known by the labels of their pods alone",
             Self::Jobs => "pods of CronJobs are named by their Jobs",
             Self::NetworkPolicies => "what network policies allow is not known",
             Self::ServiceCidrs => "ranges of Service addresses are those of cluster_ranges alone",

@@ -330,7 +330,7 @@ impl Watch {
     fn what(&self) -> String {
         match &self.namespace {
             Some(namespace) => format!("{} in namespace {namespace}", self.resource.qualified()),
-            None => self.resource.qualified(),
+            None => self.resource.qualified().to_owned(),
         }
     }
 }
