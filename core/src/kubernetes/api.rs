@@ -375,3 +375,66 @@ impl Events {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(bytes: &[u8]) -> Events {
+        let ends_by = tokio::time::Instant::now() + Duration::from_mins(1);
+        Events { body: Body::from(bytes.to_vec()), ends_by, buffer: Vec::new(), start: 0, searched: 0 }
+    }
+
+    async fn kinds(bytes: &[u8]) -> (Vec<EventKind>, Result<(), CallError>) {
+        let mut events = events(bytes);
+        let mut kinds = Vec::new();
+        loop {
+            match events.next().await {
+                Ok(Some(event)) => kinds.push(event.kind),
+                Ok(None) => return (kinds, Ok(())),
+                Err(error) => return (kinds, Err(error)),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_line_is_an_event_and_half_a_line_at_the_end_is_none() {
+        let bytes = b"{\"type\":\"ADDED\",\"object\":{}}\n{\"type\":\"NEWS\",\"object\":1}\n{\"type\":\"DEL";
+        let (kinds, end) = kinds(bytes).await;
+        assert_eq!(kinds, [EventKind::Added, EventKind::Unknown]);
+        assert!(end.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_line_that_is_no_event_is_an_error() {
+        for line in ["{}\n", "\n", "nonsense\n", "{\"type\":5,\"object\":{}}\n", "\u{0}\n"] {
+            let (kinds, end) = kinds(line.as_bytes()).await;
+            assert!(kinds.is_empty() && matches!(end, Err(CallError::Malformed(_))), "{line:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_event_without_an_end_is_given_up() {
+        let (kinds, end) = kinds(&vec![b' '; MAX_EVENT_BYTES + 1]).await;
+        assert!(kinds.is_empty() && matches!(end, Err(CallError::Malformed(_))), "{end:?}");
+    }
+
+    #[tokio::test]
+    async fn a_page_without_an_end_is_given_up() {
+        let response = Response::new(Body::from(vec![b' '; 100]));
+        assert!(matches!(body(response, 99).await, Err(CallError::Malformed(_))));
+    }
+
+    #[test]
+    fn a_page_is_read_whatever_is_left_out() {
+        let page = |json: &str| Page { body: json.as_bytes().to_vec() };
+        let empty = page(r#"{"metadata":{},"items":null}"#);
+        assert!(empty.content().unwrap().items.unwrap_or_default().is_empty());
+        let more =
+            page(r#"{"kind":"List","metadata":{"resourceVersion":"7","continue":"t"},"items":[{"a":1},2]}"#);
+        let content = more.content().unwrap();
+        assert_eq!((&*content.metadata.resource_version, content.metadata.next.as_deref()), ("7", Some("t")));
+        assert_eq!(content.items.unwrap().len(), 2);
+        assert!(matches!(page("[").content(), Err(CallError::Malformed(_))));
+    }
+}

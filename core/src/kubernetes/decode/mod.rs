@@ -5,6 +5,8 @@
 //! default, one that makes no sense is left out, and an object that cannot be read at all is skipped and counted: one odd
 //! object never hides the others.
 
+#[cfg(test)]
+mod hostile;
 mod ingress;
 mod meta;
 mod node;

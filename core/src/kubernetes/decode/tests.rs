@@ -43,7 +43,7 @@ fn ip(text: &str) -> std::net::IpAddr {
     text.parse().unwrap()
 }
 
-const SERVICE: &str = r#"{
+pub(super) const SERVICE: &str = r#"{
   "kind": "Service", "apiVersion": "v1",
   "metadata": {
     "name": "web", "namespace": "shop", "uid": "6f1c1f0e-0001", "resourceVersion": "4711",
@@ -109,7 +109,7 @@ fn an_external_name_is_kept() {
     assert_eq!(service.external_name.as_deref(), Some("db.example.com"));
 }
 
-const SLICE: &str = r#"{
+pub(super) const SLICE: &str = r#"{
   "metadata": {"name": "web-x7", "namespace": "shop", "resourceVersion": "9",
     "labels": {"kubernetes.io/service-name": "web"}, "ownerReferences": [{"kind": "Service", "name": "web"}]},
   "addressType": "IPv4",
@@ -184,7 +184,7 @@ fn endpoints_are_a_slice_a_subset() {
     assert_eq!((slices[0].ports[0].port, slices[1].ports[0].port), (8080, 9090));
 }
 
-const POD: &str = r#"{
+pub(super) const POD: &str = r#"{
   "metadata": {
     "name": "web-5d4f9-abcde", "generateName": "web-5d4f9-", "namespace": "shop", "uid": "u-1", "resourceVersion": "12",
     "labels": {"app": "web", "pod-template-hash": "5d4f9"},
@@ -433,7 +433,7 @@ fn a_rule_that_cannot_be_read_allows_nothing_rather_than_all() {
     assert_eq!(rules(r"{}").len(), 1, "an empty rule allows all");
 }
 
-const RESOURCES: [Resource; 13] = [
+pub(super) const RESOURCES: [Resource; 13] = [
     Resource::Services,
     Resource::EndpointSlices,
     Resource::Endpoints,
