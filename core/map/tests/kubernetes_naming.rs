@@ -370,6 +370,20 @@ fn what_waits_is_not_lost_when_it_is_over_before_it_is_named() {
     assert_eq!(lab.map.statistics().connections_tracked.values().sum::<u64>(), 1);
 }
 
+/// A Service of the first list was there before the observer began, and so were the connections to it.
+#[test]
+fn a_connection_older_than_the_first_list_leads_to_the_service_that_was_there() {
+    let mut lab = with_client();
+    lab.until(100.0);
+    lab.tell(call("10.96.0.2", 80).opened(1));
+    lab.settle();
+    assert!(lab.edges().is_empty(), "an address of the cluster, of nobody known");
+    lab.until(101.0);
+    lab.object(service("shop", "api", "10.96.0.2").port("", 80).created(at(50.0)));
+    lab.settle();
+    assert_eq!(lab.edges(), ["shop/web->shop/api:80/tcp"]);
+}
+
 #[test]
 fn a_local_pod_that_is_not_known_yet_is_waited_for() {
     let mut lab = Lab::in_cluster();

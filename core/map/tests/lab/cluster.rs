@@ -167,6 +167,7 @@ pub(crate) fn service(namespace: &str, name: &str, address: &str) -> ServiceObje
         ports: Vec::new(),
         selector: BTreeMap::new(),
         labels: BTreeMap::new(),
+        created_at: None,
     })
 }
 
@@ -205,6 +206,11 @@ impl ServiceObject {
 
     pub(crate) fn external_ip(mut self, address: &str) -> Self {
         self.0.external_ips.push(ip(address));
+        self
+    }
+
+    pub(crate) fn created(mut self, at: Timestamp) -> Self {
+        self.0.created_at = Some(at);
         self
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use servicemap_map::model::Timestamp;
 
 use super::{Key, nullable};
 use crate::kubernetes::names::Names;
@@ -20,6 +21,7 @@ pub(super) struct Meta {
     pub(super) uid: String,
     #[serde(deserialize_with = "nullable")]
     resource_version: String,
+    creation_timestamp: Option<String>,
     #[serde(deserialize_with = "nullable")]
     pub(super) labels: BTreeMap<String, String>,
     #[serde(deserialize_with = "nullable")]
@@ -66,6 +68,11 @@ impl Meta {
         Some(self.owner_references.swap_remove(place))
     }
 
+    /// `creationTimestamp`, which has whole seconds.
+    pub(super) fn created_at(&self) -> Option<Timestamp> {
+        self.creation_timestamp.as_deref().and_then(instant)
+    }
+
     /// `resourceVersion`.
     pub(super) fn version(&mut self) -> String {
         std::mem::take(&mut self.resource_version)
@@ -80,4 +87,10 @@ impl Meta {
     pub(super) fn key((namespace, name): &(Arc<str>, Arc<str>)) -> Key {
         Key::Name(namespace.clone(), name.clone())
     }
+}
+
+/// An instant as the API writes it (RFC 3339).
+pub(super) fn instant(text: &str) -> Option<Timestamp> {
+    let instant: jiff::Timestamp = text.parse().ok()?;
+    u64::try_from(instant.as_nanosecond()).ok().map(Timestamp::from_nanos)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use servicemap_map::model::{ContainerPort, Pod as PodFact, PodPhase, Timestamp};
 
-use super::meta::Meta;
+use super::meta::{Meta, instant};
 use super::owner::{self, OwnedPod};
 use super::{Item, Key, Object, is_tcp, nullable, port};
 use crate::kubernetes::names::Names;
@@ -159,9 +159,4 @@ fn phase(name: Option<&str>) -> PodPhase {
         Some("Running" | "Unknown") => PodPhase::Running,
         _ => PodPhase::Pending,
     }
-}
-
-fn instant(text: &str) -> Option<Timestamp> {
-    let instant: jiff::Timestamp = text.parse().ok()?;
-    u64::try_from(instant.as_nanosecond()).ok().map(Timestamp::from_nanos)
 }

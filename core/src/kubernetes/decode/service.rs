@@ -87,6 +87,7 @@ pub(super) fn item(service: Service, names: &mut Names) -> Item {
             node_port: one.node_port.and_then(port),
         })
     });
+    let created_at = metadata.created_at();
     let object = KubernetesService {
         namespace: key.0.clone(),
         name: key.1.clone(),
@@ -104,6 +105,7 @@ pub(super) fn item(service: Service, names: &mut Names) -> Item {
         external_name: spec.external_name.filter(|name| !name.is_empty()).map(Into::into),
         selector: spec.selector,
         labels: metadata.labels,
+        created_at,
     };
     Item { key: Meta::key(&key), version, object: Object::Facts(vec![KubernetesFact::Service(object)]) }
 }

@@ -82,6 +82,7 @@ fn a_service_is_read_with_all_its_addresses_and_tcp_ports() {
         ports: vec![port("http", 80, Some(30080)), port("", 443, None)],
         selector: label(),
         labels: label(),
+        created_at: Some(servicemap_map::model::Timestamp::from_nanos(1_795_514_400_000_000_000)),
     };
     assert_eq!(item.object, Object::Facts(vec![KubernetesFact::Service(expected)]));
 }

@@ -121,6 +121,9 @@ pub struct KubernetesService {
     pub selector: BTreeMap<String, String>,
     /// Labels of the Service.
     pub labels: BTreeMap<String, String>,
+    /// When it was made (`metadata.creationTimestamp`): since then its addresses are its own, also where it is told of much
+    /// later. The fact's instant stands in.
+    pub created_at: Option<Timestamp>,
 }
 
 /// A TCP port that a Service offers.

@@ -70,12 +70,12 @@ impl Cluster {
 
     fn set_service(&mut self, service: KubernetesService, at: Timestamp, touched: &mut Touched) {
         let key = (service.namespace.clone(), service.name.clone());
-        let mut from = at;
+        let mut from = service.created_at.unwrap_or(at).min(at);
         match self.services.get(&key) {
             Some(known) if known.ended.is_none() && known.object == service => return,
             Some(known) => {
                 if known.ended.is_none() {
-                    from = known.from.min(at);
+                    from = known.from.min(from);
                 }
                 let old = known.object.clone();
                 self.withdraw(&key, &old, &addresses(&service), at, touched);
