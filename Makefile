@@ -41,7 +41,7 @@ headers: ## Regenerate the C headers in include/
 headers-check: ## Compare the committed C headers with regenerated ones
 	@ffi/headers.sh --check
 
-.PHONY: native c go collector
+.PHONY: native c go collector kubelab
 native: ## Build the C library: target/release/libservicemap.{a,so}
 	@tools/build.sh library
 c: ## Build the C example program under AddressSanitizer
@@ -50,3 +50,5 @@ go: ## Build the Go example program against the C library
 	@tools/build.sh go
 collector: ## Build the OpenTelemetry Collector distribution with the servicemap receiver
 	@tools/build.sh collector
+kubelab: ## Build the Kubernetes cluster that the tests start (once, kept; 7 minutes the first time)
+	@tools/build.sh kubelab

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds one thing under test: build.sh binary|library|c|go|collector. What stands on the library builds it first.
+# Builds one thing under test: build.sh binary|library|c|go|collector|kubelab. What stands on the library builds it first.
 source "$(dirname "$0")/lib.sh"
 tools/need.sh compilers
 
@@ -23,5 +23,10 @@ case ${1:-} in
     go/build-native.sh
     otel-config/build.sh
     ;;
-  *) die 'build.sh: say one of binary, library, c, go, collector' ;;
+  kubelab)
+    tools/need.sh kubelab
+    mkdir -p target
+    ln -sfn "$TOOLS/$(kubelab_name)/bin/kubelab" target/kubelab
+    ;;
+  *) die 'build.sh: say one of binary, library, c, go, collector, kubelab' ;;
 esac

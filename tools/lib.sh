@@ -11,6 +11,9 @@ export PATH="$TOOLS/bpf-linker-$BPF_LINKER/bin:$TOOLS/cargo-deny-$CARGO_DENY/bin
 # Without -trimpath and with VCS stamps, Go would keep a cache of its own for the Collector's build.
 export GOFLAGS="${GOFLAGS:--buildvcs=false -trimpath}"
 
+# The cluster that the tests start, named by what it is built from.
+kubelab_name() { echo "kubelab-$(cat tests/kubelab/*.go tests/kubelab/go.{mod,sum} | sha256sum | cut -c1-12)"; }
+
 die() {
   printf '%s\n' "$*" >&2
   exit 1

@@ -36,6 +36,15 @@ go_checks() {
   done
 }
 
+# Not staticcheck: with all of Kubernetes behind it that takes minutes and gigabytes.
+kubelab_checks() {
+  (
+    cd tests/kubelab
+    [[ -z $(gofmt -l .) ]] || die "not formatted in tests/kubelab: $(gofmt -l . | tr '\n' ' '): run gofmt -w"
+    go vet .
+  )
+}
+
 rust() {
   step 'Rust formatting' rust_format
   step 'Clippy' clippy
@@ -45,6 +54,7 @@ rust() {
 
 go_() {
   step 'Go formatting, vet and staticcheck' go_checks
+  step 'Formatting and vet of the cluster for tests' kubelab_checks
 }
 
 case ${1:-all} in

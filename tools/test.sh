@@ -42,6 +42,7 @@ step 'Lint of the Go side' tools/lint.sh go
 step 'Go tests, with the race detector and without cgo' go_tests
 step 'Go program' tools/build.sh go
 step 'Collector distribution' tools/build.sh collector
+step 'Cluster for tests' tools/build.sh kubelab
 step 'Tests across the doors' door_tests
 step 'The committed BPF object is what core-ebpf/ builds to' tools/bpf-check.sh
 printf '\nAll of the fast tier passed in %d min %02d s.\n' $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60))
