@@ -1,6 +1,7 @@
 //! The one state machine: facts and the time in, services, edges and events out.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::changes::{EventLog, Teller};
@@ -203,6 +204,13 @@ impl ServiceMap {
     /// has not told yet is not among them: it follows there.
     pub fn initial_events(&self, now: Timestamp) -> Vec<Arc<Event>> {
         self.teller.initial(&self.state, now)
+    }
+
+    /// Addresses that changed hands since this was last asked, with the generation that began: connections from and to such
+    /// an address that are opened from now on are to carry it in their [`FlowKey`](crate::model::FlowKey). Generations only
+    /// ever rise. Nearly always empty; ask after each [`apply`](Self::apply) of the cluster's objects.
+    pub fn take_reused(&mut self) -> Vec<(IpAddr, u32)> {
+        self.state.take_reused()
     }
 
     /// The log of events.

@@ -63,7 +63,8 @@ pub struct FlowKey {
     pub program: Arc<str>,
     /// The kernel had too many keys and put several remote addresses into this one; `remote` is unspecified.
     pub folded: bool,
-    /// How often the remote address had changed hands when the connections were opened: those to a pod that is gone stay
+    /// The number of the remote address's last change of hands before the connections were opened, 0 where none is known;
+    /// see [`take_reused`](crate::ServiceMap::take_reused). Those to a pod that is gone stay
     /// apart from those to the next one with its address, and a late close counts where its open did.
     pub generation: u32,
 }

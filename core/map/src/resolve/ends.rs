@@ -56,6 +56,8 @@ impl Party {
 pub(crate) struct Instant {
     /// When what is to be named was so.
     pub(crate) at: Timestamp,
+    /// The remote address's generation when the connections were opened.
+    pub(crate) generation: u32,
     /// Whether somebody of the cluster who is not known yet may still become known.
     pub(crate) patient: bool,
 }
@@ -140,7 +142,7 @@ impl Resolver {
                 Ends::Presence(local)
             }
             Direction::Inbound => self.inbound(machine, key, local, when),
-            Direction::Outbound if self.is_itself(machine, key, when.at) => Ends::Presence(local),
+            Direction::Outbound if self.is_itself(machine, key, when) => Ends::Presence(local),
             Direction::Outbound => {
                 let Some(Destination { party, port, since }) = self.destination(machine, key, when) else {
                     return Ends::Waiting;
@@ -175,17 +177,18 @@ impl Resolver {
     }
 
     /// Whether a pod connects to itself: also its containers to each other, such as an app to its proxy.
-    fn is_itself(&self, machine: &Machine, key: &FlowKey, at: Timestamp) -> bool {
+    fn is_itself(&self, machine: &Machine, key: &FlowKey, when: Instant) -> bool {
         let pod = self.pod(machine, key.cgroup).filter(|uid| self.cluster.has_own_network(uid));
         !key.folded
-            && pod
-                .is_some_and(|uid| key.remote.is_loopback() || self.cluster.has_address(uid, key.remote, at))
+            && pod.is_some_and(|uid| {
+                key.remote.is_loopback() || self.cluster.has_address(uid, key.remote, when)
+            })
     }
 
     /// A connection that comes from another machine.
     fn inbound(&self, machine: &Machine, key: &FlowKey, local: Party, when: Instant) -> Ends {
-        let known = (!key.folded).then(|| self.cluster.client(key.remote, when.at)).flatten();
-        let from = (!key.folded).then(|| self.client(key, when.at)).flatten();
+        let known = (!key.folded).then(|| self.cluster.client(key.remote, when)).flatten();
+        let from = (!key.folded).then(|| self.client(key, when)).flatten();
         let observed = from.is_some_and(|(client, _)| client.observed_since.is_some());
         let source = match known {
             Some(Found::At(service, _, rule)) => Party { service, rule },
@@ -207,8 +210,8 @@ impl Resolver {
 
     /// The other machine from which a connection comes: that of the pod or node that has the address, else the only one
     /// that has it.
-    fn client(&self, key: &FlowKey, at: Timestamp) -> Option<(Client, &Machine)> {
-        let node = self.cluster.node_of(key.remote, at);
+    fn client(&self, key: &FlowKey, when: Instant) -> Option<(Client, &Machine)> {
+        let node = self.cluster.node_of(key.remote, when);
         let (id, machine) = match node {
             Some(name) => self.machines.named(name)?,
             None => self.machines.only_one_with(key.remote)?,
@@ -224,8 +227,7 @@ impl Resolver {
             return at(outside(key), None);
         }
         let location = self.machines.locate(key.machine, key.netns, key.remote, key.port);
-        let in_cluster =
-            (!key.remote.is_loopback()).then(|| self.cluster.find(key.remote, key.port, when.at));
+        let in_cluster = (!key.remote.is_loopback()).then(|| self.cluster.find(key.remote, key.port, when));
         let nobody = match in_cluster.flatten() {
             Some(Found::At(service, port, rule)) => {
                 return Some(Destination { party: Party { service, rule }, port, since: None });

@@ -52,7 +52,7 @@ impl State {
 
     /// Whether a flow has counted on an edge before the client's side was counted: that stays there until it is idle.
     pub(super) fn began_before_client_was_observed(&self, flow: &Flow) -> bool {
-        let when = Instant { at: flow.sums.last, patient: false };
+        let when = Instant { at: flow.sums.last, generation: flow.key.generation, patient: false };
         let counts = matches!(flow.place, Place::Edge(_)) && flow.key.direction == Direction::Inbound;
         counts
             && match self.resolver.ends(&flow.key, when) {

@@ -1,6 +1,7 @@
 //! What the cluster's objects change in the map: services that are there because the API server says so, and flows that
 //! wait for somebody to become known.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,11 @@ impl State {
         self.turned_away += u64::from(touched.turned_away);
     }
 
+    /// Addresses that changed hands since this was last asked, with the generation that began.
+    pub(crate) fn take_reused(&mut self) -> Vec<(IpAddr, u32)> {
+        self.resolver.cluster.take_reused()
+    }
+
     /// When the ends of a flow are asked for. What it counted decides, not when that was told.
     pub(super) fn instant(&self, flow: &Flow, fresh: &Sums, now: Timestamp) -> Instant {
         let at = match flow.place {
@@ -42,7 +48,7 @@ impl State {
             _ if flow.fresh.is_some() => fresh.first,
             _ => flow.sums.last,
         };
-        Instant { at, patient: now < at + self.patience() }
+        Instant { at, generation: flow.key.generation, patient: now < at + self.patience() }
     }
 
     /// No longer than an idle flow is kept.

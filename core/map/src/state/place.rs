@@ -163,15 +163,17 @@ impl State {
         }
     }
 
-    /// Whether a flow counts where its ends were when it last counted something.
+    /// Whether a flow counts where its ends were when it began to count, or when it last did: connections to a pod that is
+    /// gone may be heard of after its end.
     fn was_there(&self, flow: &Flow) -> bool {
-        let when = Instant { at: flow.sums.last, patient: false };
-        let named = || self.bounded(flow, self.resolver.ends(&flow.key, when));
-        let is_there_by = |named: Ends| {
+        let was_there = |at: Timestamp| {
+            let when = Instant { at, generation: flow.key.generation, patient: false };
+            let named = self.bounded(flow, self.resolver.ends(&flow.key, when));
             let client = named.client();
             self.is_there(flow, &self.at_counting_side(named), client)
         };
-        self.resolver.cluster.is_known() && flow.place != Place::Nowhere && is_there_by(named())
+        let is_known = self.resolver.cluster.is_known() && flow.place != Place::Nowhere;
+        is_known && (was_there(flow.sums.last) || was_there(flow.sums.first))
     }
 
     /// Leaves what a flow counted where it was counted; the flow begins at zero.

@@ -292,6 +292,12 @@ impl Delta {
         self
     }
 
+    /// Opened after the remote address changed hands.
+    pub(crate) fn of_generation(mut self, generation: u32) -> Self {
+        self.0.key.generation = generation;
+        self
+    }
+
     pub(crate) fn in_cgroup(mut self, cgroup: u64) -> Self {
         self.0.key.cgroup = cgroup;
         self

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::super::ends::Instant;
 use super::members::Place;
 use super::owners::Owner;
 use super::{Cluster, Kept, Key, UNRESOLVED, UNWATCHED};
@@ -36,8 +37,11 @@ impl Cluster {
     }
 
     /// Whether an address is that pod's at an instant.
-    pub(crate) fn has_address(&self, uid: &str, address: IpAddr, at: Timestamp) -> bool {
-        self.owners.at(address, at).iter().any(|owner| matches!(owner, Owner::Pod(pod) if **pod == *uid))
+    pub(crate) fn has_address(&self, uid: &str, address: IpAddr, when: Instant) -> bool {
+        self.owners
+            .at(address, when.at, when.generation)
+            .iter()
+            .any(|owner| matches!(owner, Owner::Pod(pod) if **pod == *uid))
     }
 
     /// The node that has one of these names or addresses.
@@ -90,8 +94,9 @@ impl Cluster {
     }
 
     /// Who is at an address and port at an instant; `None` where it is nothing of the cluster's.
-    pub(crate) fn find(&self, address: IpAddr, port: u16, at: Timestamp) -> Option<Found> {
-        let owners = self.owners.at(address, at);
+    pub(crate) fn find(&self, address: IpAddr, port: u16, when: Instant) -> Option<Found> {
+        let at = when.at;
+        let owners = self.owners.at(address, at, when.generation);
         let services = || {
             let keys = owners.iter().filter_map(|owner| match owner {
                 Owner::Service(key) => self.services.get(key),
@@ -136,8 +141,9 @@ impl Cluster {
     }
 
     /// Who has an address from which a connection comes; `None` where it is nobody of the cluster.
-    pub(crate) fn client(&self, address: IpAddr, at: Timestamp) -> Option<Found> {
-        let known = self.owners.at(address, at).into_iter().find_map(|owner| match owner {
+    pub(crate) fn client(&self, address: IpAddr, when: Instant) -> Option<Found> {
+        let at = when.at;
+        let known = self.owners.at(address, at, when.generation).into_iter().find_map(|owner| match owner {
             Owner::Pod(uid) => Some(Found::At(self.identity(uid, at)?, 0, "pod")),
             Owner::Node(name) => Some(Found::Node(Self::node_ref(name))),
             Owner::Service(_) => None,
@@ -147,8 +153,8 @@ impl Cluster {
     }
 
     /// The node of who has an address from which a connection comes.
-    pub(crate) fn node_of(&self, address: IpAddr, at: Timestamp) -> Option<&Arc<str>> {
-        self.owners.at(address, at).into_iter().find_map(|owner| match owner {
+    pub(crate) fn node_of(&self, address: IpAddr, when: Instant) -> Option<&Arc<str>> {
+        self.owners.at(address, when.at, when.generation).into_iter().find_map(|owner| match owner {
             Owner::Pod(uid) => self.pods.get(uid).map(|pod| &pod.object.node).filter(|node| !node.is_empty()),
             Owner::Node(name) => self.nodes.get_key_value(name).map(|(name, _)| name),
             Owner::Service(_) => None,

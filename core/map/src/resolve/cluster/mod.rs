@@ -104,6 +104,11 @@ impl Cluster {
         self.namespaces.get(namespace)
     }
 
+    /// Addresses that changed hands since this was last asked, with the generation that began.
+    pub(crate) fn take_reused(&mut self) -> Vec<(IpAddr, u32)> {
+        self.owners.take_reused()
+    }
+
     /// A node as a service.
     pub(crate) fn node_ref(name: &Arc<str>) -> ServiceRef {
         ServiceRef { namespace: "".into(), name: name.clone(), service_type: ServiceType::Node }
