@@ -104,7 +104,9 @@ impl Owners {
             self.ended.push_back((at, address));
             if intervals.iter().all(|one| one.until.is_some()) {
                 let next = self.generation + 1;
-                intervals.iter_mut().for_each(|one| _ = one.over_from.get_or_insert(next));
+                for one in intervals.iter_mut() {
+                    one.over_from.get_or_insert(next);
+                }
                 self.change_hands(address);
             }
         }
