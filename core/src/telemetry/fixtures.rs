@@ -42,6 +42,7 @@ pub(crate) fn service(
         name: reference.name,
         service_type,
         environment: None,
+        exposed_by: Vec::new(),
         uid: None,
         endpoints: Vec::new(),
         labels: BTreeMap::new(),

@@ -88,6 +88,7 @@ pub(super) fn service(name: &str) -> Arc<Service> {
         name: name.into(),
         service_type: ServiceType::Process,
         environment: None,
+        exposed_by: Vec::new(),
         uid: None,
         endpoints: vec![Endpoint { address: "127.0.0.1".parse().unwrap(), port: 8080, ready: true }],
         labels: BTreeMap::from([("app".to_owned(), name.to_owned())]),

@@ -10,7 +10,7 @@ use crate::model::SnapshotTopology;
 /// The graph of dependencies.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
-    /// Ids, sorted, and whether the node is outside.
+    /// Ids, sorted, and whether who needs the node is not seen: it is outside, or let in from outside.
     pub(crate) nodes: Vec<(String, bool)>,
     /// Who needs whom, as indices into the nodes.
     pub(crate) arrows: BTreeSet<(u32, u32)>,

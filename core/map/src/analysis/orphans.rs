@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::Graph;
 
-/// Services that need others and are needed by no other, sorted. Those outside are excepted: who needs them is not seen.
+/// Services that need others and are needed by no other, sorted. Those outside, and those that something lets in from
+/// outside, are excepted: who needs them is not seen.
 pub(super) fn orphans(graph: &Graph) -> Vec<String> {
     let between = || graph.arrows.iter().filter(|(from, to)| from != to);
     let needed: BTreeSet<u32> = between().map(|(_, to)| *to).collect();

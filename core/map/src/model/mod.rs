@@ -3,6 +3,7 @@
 
 mod connection;
 mod event;
+mod exposure;
 mod fact;
 mod flow;
 mod gap;
@@ -17,6 +18,7 @@ mod time;
 
 pub use connection::{Connection, ConnectionRef, Failures, FlowTotals, Provenance, Side};
 pub use event::{Dependency, Event, EventData, EventType, HealthChange, Severity, TopologyChange};
+pub use exposure::Exposure;
 pub use fact::{Fact, FactBody, Origin, SourceId};
 pub use flow::{AddressClass, Direction, FlowDelta, FlowKey, MachineId, SocketExample};
 pub use gap::{Gap, GapReason};

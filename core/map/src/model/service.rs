@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Health, ServiceId, ServiceKind, Timestamp};
+use super::{Exposure, Health, ServiceId, ServiceKind, Timestamp};
 
 /// What sort of thing a service is. Kubernetes names are verbatim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -113,6 +113,9 @@ pub struct Service {
     /// UID of its object in Kubernetes: of a Service or a node of a cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: Option<Arc<str>>,
+    /// What leads to it from outside the cluster, sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exposed_by: Vec<Exposure>,
     /// Address:port pairs behind it, sorted.
     pub endpoints: Vec<Endpoint>,
     /// Labels, only those on the allow-list where they leave the process.

@@ -26,7 +26,8 @@ pub struct SnapshotTotals {
 pub struct SnapshotTopology {
     /// Service ids of each strongly connected component with more than one member, sorted.
     pub cycles: Vec<Vec<String>>,
-    /// Ids of services with outgoing but no incoming connections, External ones excepted; sorted.
+    /// Ids of services with outgoing but no incoming connections, External ones and those that are exposed to the outside
+    /// excepted; sorted.
     pub orphans: Vec<String>,
 }
 

@@ -117,7 +117,11 @@ impl State {
         if readiness.is_some() {
             entry.tracker.get_or_insert_default().endpoints = readiness;
         }
+        let was_exposed = !entry.exposed_by().is_empty();
         entry.declared = Some(Arc::new(declared));
+        if was_exposed == entry.exposed_by().is_empty() {
+            self.structure.take();
+        }
         entry.changed();
         if entry.reference.service_type != service_type {
             entry.reference.service_type = service_type;

@@ -9,8 +9,8 @@ use super::slots::{Id, Slots};
 use super::sums::Arrival;
 use crate::collections::HashMap;
 use crate::model::{
-    Direction, Endpoint, Health, HealthReason, HealthStatus, Service, ServiceId, ServiceRef, ServiceType,
-    Timestamp,
+    Direction, Endpoint, Exposure, Health, HealthReason, HealthStatus, Service, ServiceId, ServiceRef,
+    ServiceType, Timestamp,
 };
 use crate::resolve::Declared;
 
@@ -77,6 +77,7 @@ impl Entry {
                 service_type: self.reference.service_type,
                 environment: self.environment.clone(),
                 uid: self.declared.as_ref().and_then(|declared| declared.uid.clone()),
+                exposed_by: self.exposed_by().to_vec(),
                 endpoints: self.endpoints(flows),
                 labels: self.declared.as_ref().map_or_else(BTreeMap::new, |declared| declared.labels.clone()),
                 health: self.health.clone(),
@@ -85,6 +86,11 @@ impl Entry {
             })
         };
         self.cache.get_or_init(build).clone()
+    }
+
+    /// What leads to it from outside the cluster.
+    pub(crate) fn exposed_by(&self) -> &[Exposure] {
+        self.declared.as_ref().map_or(&[], |declared| &declared.exposed_by)
     }
 
     fn endpoints(&self, flows: &Flows) -> Vec<Endpoint> {

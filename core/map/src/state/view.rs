@@ -158,7 +158,10 @@ impl State {
         };
         let arrows: BTreeSet<(u32, u32)> =
             self.dependencies.iter().map(|((from, to), _)| (place(from), place(to))).collect();
-        let nodes = services.iter().map(|(id, _)| (id.to_string(), is_external(id))).collect();
+        let is_exposed =
+            |id: Id<Entry>| self.services.get(id).is_some_and(|entry| !entry.exposed_by().is_empty());
+        let open = |id: &ServiceId, entry: Id<Entry>| is_external(id) || is_exposed(entry);
+        let nodes = services.iter().map(|(id, entry)| (id.to_string(), open(id, *entry))).collect();
         let topology = analysis::topology(&Graph { nodes, arrows });
         Structure {
             services: services.into_iter().map(|(_, id)| id).collect(),

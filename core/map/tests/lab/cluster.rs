@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use servicemap_map::model::{
-    AddressRange, ClusterScope, ContainerPort, EndpointSlice, Fact, FactBody, KubernetesFact,
-    KubernetesService, Labels, Namespace, Node, Origin, Pod, PodOwner, PodPhase, ServicePort, ServiceType,
-    SliceEndpoint, SlicePort, SourceId, Timestamp,
+    AddressRange, BackendPort, ClusterScope, ContainerPort, EndpointSlice, Fact, FactBody, Ingress,
+    IngressBackend, IngressKind, KubernetesFact, KubernetesService, Labels, Namespace, Node, Origin, Pod,
+    PodOwner, PodPhase, ServicePort, ServiceType, SliceEndpoint, SlicePort, SourceId, Timestamp,
 };
 
 use super::{Lab, ip};
@@ -295,4 +295,32 @@ pub(crate) fn node(name: &str, address: &str) -> KubernetesFact {
 /// A namespace with labels.
 pub(crate) fn namespace(name: &str, labels: &[(&str, &str)]) -> KubernetesFact {
     KubernetesFact::Namespace(Namespace { name: name.into(), labels: labels.iter().copied().collect() })
+}
+
+/// An Ingress of class `nginx` for one host name.
+pub(crate) fn ingress(namespace: &str, name: &str, host: &str) -> IngressObject {
+    IngressObject(Ingress {
+        kind: IngressKind::Ingress,
+        namespace: namespace.into(),
+        name: name.into(),
+        class: Some("nginx".into()),
+        hosts: vec![host.into()],
+        backends: Vec::new(),
+    })
+}
+
+#[derive(Clone)]
+pub(crate) struct IngressObject(pub(crate) Ingress);
+
+impl From<IngressObject> for KubernetesFact {
+    fn from(ingress: IngressObject) -> Self {
+        Self::Ingress(ingress.0)
+    }
+}
+
+impl IngressObject {
+    pub(crate) fn leads_to(mut self, namespace: &str, service: &str, port: Option<BackendPort>) -> Self {
+        self.0.backends.push(IngressBackend { namespace: namespace.into(), service: service.into(), port });
+        self
+    }
 }

@@ -29,6 +29,7 @@ fn service(reference: &ServiceRef, status: HealthStatus) -> Arc<Service> {
         name: reference.name.clone(),
         service_type: reference.service_type,
         environment: None,
+        exposed_by: Vec::new(),
         uid: None,
         endpoints: vec![Endpoint { address: IpAddr::from([0, 0, 0, 0]), port: 8080, ready: true }],
         labels: BTreeMap::from([("unit".to_owned(), reference.name.to_string())]),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Cluster, Kept};
-use crate::model::{Endpoint, Pod, ServiceId, ServiceKind, ServiceType, Timestamp};
+use crate::model::{Endpoint, Exposure, Pod, ServiceId, ServiceKind, ServiceType, Timestamp};
 
 /// What the API server says about a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(crate) struct Declared {
     /// Sorted.
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) labels: BTreeMap<String, String>,
+    /// Sorted.
+    pub(crate) exposed_by: Vec<Exposure>,
 }
 
 impl Cluster {
@@ -34,6 +36,7 @@ impl Cluster {
                     since: node.from,
                     endpoints: Vec::new(),
                     labels: node.object.labels.clone(),
+                    exposed_by: Vec::new(),
                 })
             }
             ServiceKind::Process | ServiceKind::External => None,
@@ -70,6 +73,7 @@ impl Cluster {
             since: kept.from,
             endpoints: endpoints.collect(),
             labels: service.labels.clone(),
+            exposed_by: self.exposures(&key, service),
         })
     }
 
@@ -95,6 +99,7 @@ impl Cluster {
                     .iter()
                     .map(|(name, value)| (name.to_string(), value.to_string()))
                     .collect(),
+                exposed_by: Vec::new(),
             });
             known.since = known.since.min(since);
             // What all pods have in common is the workload's.

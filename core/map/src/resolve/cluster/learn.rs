@@ -50,11 +50,12 @@ impl Cluster {
             KubernetesFact::NamespaceGone { name } => {
                 touched.namespace = self.namespaces.remove(&name).map(|_| name);
             }
+            KubernetesFact::Ingress(ingress) => self.set_ingress(ingress, &mut touched),
+            KubernetesFact::IngressGone { kind, namespace, name } => {
+                self.remove_ingress(&(kind, namespace, name), &mut touched);
+            }
             // Nothing in the map follows from these yet.
-            KubernetesFact::Ingress(_)
-            | KubernetesFact::IngressGone { .. }
-            | KubernetesFact::NetworkPolicy(_)
-            | KubernetesFact::NetworkPolicyGone { .. } => {}
+            KubernetesFact::NetworkPolicy(_) | KubernetesFact::NetworkPolicyGone { .. } => {}
             KubernetesFact::Scope(scope) => {
                 touched.everything = self.scope != scope;
                 self.scope = scope;

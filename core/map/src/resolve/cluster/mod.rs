@@ -2,6 +2,7 @@
 //! workload a pod belongs to. `learn` takes facts, `find` answers, `declared` says what belongs into the map.
 
 mod declared;
+mod exposed;
 mod find;
 mod learn;
 mod members;
@@ -13,14 +14,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub(crate) use declared::Declared;
+use exposed::IngressKey;
 pub(crate) use find::Found;
 use members::Members;
 use owners::Owners;
 
 use crate::collections::HashMap;
 use crate::model::{
-    AddressRange, ClusterScope, EndpointSlice, KubernetesService, Labels, Node, Pod, ServiceRef, ServiceType,
-    Timestamp,
+    AddressRange, ClusterScope, EndpointSlice, Ingress, KubernetesService, Labels, Node, Pod, ServiceRef,
+    ServiceType, Timestamp,
 };
 
 /// Namespace and name.
@@ -63,12 +65,15 @@ pub(crate) struct Cluster {
     pods: HashMap<Arc<str>, Kept<Pod>>,
     nodes: HashMap<Arc<str>, Kept<Node>>,
     namespaces: HashMap<Arc<str>, Labels>,
+    ingresses: HashMap<IngressKey, Ingress>,
     scope: ClusterScope,
 
     owners: Owners,
     members: Members,
     /// Endpoints that are no pods, with namespace, Service and name of the port.
     by_hand: HashMap<(IpAddr, u16), BTreeSet<NamedPort>>,
+    /// Ingresses that lead to each Service.
+    exposed: HashMap<Key, BTreeSet<IngressKey>>,
     /// Services by node port.
     node_ports: HashMap<u16, BTreeSet<Key>>,
     /// Pods by container id.
@@ -84,7 +89,8 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     fn len(&self) -> usize {
-        self.services.len() + self.slices.len() + self.pods.len() + self.nodes.len() + self.namespaces.len()
+        let placed = self.services.len() + self.slices.len() + self.pods.len() + self.nodes.len();
+        placed + self.namespaces.len() + self.ingresses.len()
     }
 
     fn ranges(&self) -> impl Iterator<Item = &AddressRange> {
