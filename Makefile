@@ -23,9 +23,10 @@ lint: ## Formatting, clippy, licences and sources, rustdoc, go vet, staticcheck
 	@tools/lint.sh
 bench: ## What Servicemap costs on this machine, as ratios and CPU time
 	@tools/bench.sh
-bench-code: ## What the map and the OTLP encoders cost by themselves, without a kernel (criterion)
+bench-code: ## What the map, the OTLP encoders and watching a cluster cost by themselves, without a kernel
 	@cargo bench --locked -p servicemap-map --bench map
 	@cargo bench --locked -p servicemap --no-default-features --bench otlp
+	@cargo bench --locked -p servicemap --no-default-features --bench kubernetes
 tools: ## Install what the tests need (Debian packages, and tools built once and kept)
 	@tools/need.sh
 clean-tools: ## Remove the tools that were built and kept

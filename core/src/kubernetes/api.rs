@@ -56,7 +56,7 @@ impl Operation {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
     /// 401: the server does not know who asks.
-    #[error("the API server does not accept the account: {0}")]
+    #[error("the API server does not accept the account (renew its token or kubeconfig): {0}")]
     Unauthorized(String),
     /// 403.
     #[error("{0}")]

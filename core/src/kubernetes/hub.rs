@@ -63,14 +63,13 @@ impl Hub {
         hub
     }
 
-    /// Announces watches: the map is not ready before each of them has [settled](Self::settled) for the first time.
-    pub(super) fn expect(&self, watches: usize) {
-        self.lock().unready += watches;
-    }
-
-    /// Owners of a kind are not watched.
-    pub(super) fn unwatched(&self, kind: ControllerKind) {
-        self.lock().owners.unwatched(kind);
+    /// Announces a watch: the map is not ready before it has [settled](Self::settled) for the first time.
+    pub(super) fn expect(&self, resource: Resource) {
+        let mut inner = self.lock();
+        inner.unready += 1;
+        if let Some(kind) = owners(resource) {
+            inner.owners.expect(kind);
+        }
     }
 
     /// A watch learned this, all of it at the same instant.
@@ -95,7 +94,7 @@ impl Hub {
         let now = self.sink.now();
         let mut inner = self.lock();
         let pods = match owners(resource) {
-            Some(kind) => inner.owners.settled(kind, allowed, now),
+            Some(kind) => inner.owners.settled(kind, allowed, first, now),
             None => Vec::new(),
         };
         inner.unready = inner.unready.saturating_sub(usize::from(first));

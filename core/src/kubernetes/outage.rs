@@ -22,7 +22,7 @@ impl Outage {
     /// A watch was answered.
     pub(super) fn answered(&self) {
         if self.set(false) {
-            tracing::warn!("the API server is reachable again");
+            tracing::warn!("the API server answers again");
         }
     }
 

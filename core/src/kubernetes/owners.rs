@@ -15,26 +15,23 @@ use super::decode::{Controller, ControllerKind, OwnedPod, Owner};
 /// How long a pod waits for an owner that is not known. The two watches are requests of their own, and one of them may be a
 /// little behind; what has not come after this time was deleted.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Pods that are kept because their owner is not known. Where there are more, they are told as they are, and keep that name
-/// until they change.
+/// Pods that are kept because they were told without their owner, to be told again when it comes. More than these keep
+/// their name until they change.
 const MAX_WAITING: usize = 10_000;
 
-/// Whether an owner that is not known may still come.
+/// The watches of owners of a kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Watched {
-    /// Not all that exist have been told.
-    #[default]
-    Begins,
-    /// All that exist have been told.
-    Yes,
-    /// They may not be watched.
-    No,
+struct Watches {
+    /// How many have not told what exists.
+    pending: usize,
+    /// How many may watch.
+    allowed: usize,
 }
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
-    watched: BTreeMap<ControllerKind, Watched>,
+    watches: BTreeMap<ControllerKind, Watches>,
     /// Tops of the chains, by the UID of a pod's direct owner.
     tops: HashMap<Arc<str>, Arc<PodOwner>>,
     /// Under which owner a pod was told: a ReplicaSet may go before its pods.
@@ -48,7 +45,7 @@ pub(super) struct Owners {
 #[derive(Debug)]
 struct Waiting {
     pod: Pod,
-    kind: ControllerKind,
+    controller: Controller,
     state: State,
 }
 
@@ -63,9 +60,9 @@ enum State {
 }
 
 impl Owners {
-    /// Says that owners of a kind are not watched at all.
-    pub(super) fn unwatched(&mut self, kind: ControllerKind) {
-        self.watched.insert(kind, Watched::No);
+    /// Announces a watch of owners of a kind; without one they do not come.
+    pub(super) fn expect(&mut self, kind: ControllerKind) {
+        self.watches.entry(kind).or_default().pending += 1;
     }
 
     /// A pod is so. Returns it with its top owner, unless it has to wait.
@@ -78,17 +75,23 @@ impl Owners {
             self.told.insert(pod.uid.clone(), top);
             return Some(pod);
         }
-        let state = match self.watched.get(&controller.kind).copied().unwrap_or_default() {
-            Watched::No => State::Told,
-            Watched::Begins => State::ForTheFirstList,
-            Watched::Yes => State::Until(now + PATIENCE),
+        let state = match self.watches.get(&controller.kind).copied().unwrap_or_default() {
+            Watches { pending: 1.., .. } => State::ForTheFirstList,
+            Watches { allowed: 1.., .. } => State::Until(now + PATIENCE),
+            Watches { .. } => State::Told,
         };
-        if state == State::Told && controller.is_certain || self.waits_for.len() >= MAX_WAITING {
+        if state == State::Told && !self.may_be_corrected(&controller) {
             return Some(pod);
         }
         let tell = (state == State::Told).then(|| pod.clone());
-        self.wait(pod, &controller, state);
+        self.waits_for.insert(pod.uid.clone(), controller.uid.clone());
+        self.waiting.entry(controller.uid.clone()).or_default().push(Waiting { pod, controller, state });
         tell
+    }
+
+    /// Whether a pod that is told without its owner is kept to be told again.
+    fn may_be_corrected(&self, controller: &Controller) -> bool {
+        !controller.is_certain && self.waits_for.len() < MAX_WAITING
     }
 
     /// A pod is gone.
@@ -117,13 +120,23 @@ impl Owners {
         self.tops.remove(uid);
     }
 
-    /// All owners of a kind that exist have been told, or (`allowed` is false) none will be. Returns pods that have waited
-    /// for nothing.
-    pub(super) fn settled(&mut self, kind: ControllerKind, allowed: bool, now: Timestamp) -> Vec<Pod> {
-        let watched = if allowed { Watched::Yes } else { Watched::No };
-        self.watched.insert(kind, watched);
-        let until = if allowed { now + PATIENCE } else { now };
-        for one in self.waiting.values_mut().flatten().filter(|one| one.kind == kind) {
+    /// A watch has told all owners of a kind that exist, or (`allowed` is false) will not; `first`: for the first time.
+    /// Returns pods that have waited for nothing.
+    pub(super) fn settled(
+        &mut self,
+        kind: ControllerKind,
+        allowed: bool,
+        first: bool,
+        now: Timestamp,
+    ) -> Vec<Pod> {
+        let watches = self.watches.entry(kind).or_default();
+        watches.pending = watches.pending.saturating_sub(usize::from(first));
+        watches.allowed += usize::from(allowed);
+        if watches.pending > 0 {
+            return Vec::new();
+        }
+        let until = if watches.allowed > 0 { now + PATIENCE } else { now };
+        for one in self.waiting.values_mut().flatten().filter(|one| one.controller.kind == kind) {
             if one.state == State::ForTheFirstList {
                 one.state = State::Until(until);
             }
@@ -131,16 +144,20 @@ impl Owners {
         self.overdue(now)
     }
 
-    /// Pods that have waited long enough. They are told again if their owner comes after all.
+    /// Pods that have waited long enough. Those whose name may be wrong are told again if their owner comes after all.
     pub(super) fn overdue(&mut self, now: Timestamp) -> Vec<Pod> {
+        let is_due = |one: &Waiting| matches!(one.state, State::Until(until) if until <= now);
         let mut due = Vec::new();
-        for one in self.waiting.values_mut().flatten() {
-            if matches!(one.state, State::Until(until) if until <= now) {
-                one.state = State::Told;
-                due.push(one.pod.clone());
+        for one in self.waiting.values_mut().flatten().filter(|one| is_due(one)) {
+            one.state = State::Told;
+            due.push((one.pod.clone(), one.controller.clone()));
+        }
+        for (pod, controller) in &due {
+            if !self.may_be_corrected(controller) {
+                self.stop_waiting(&pod.uid);
             }
         }
-        due
+        due.into_iter().map(|(pod, _)| pod).collect()
     }
 
     /// When the next pod will have waited long enough.
@@ -152,12 +169,6 @@ impl Owners {
         until.min()
     }
 
-    fn wait(&mut self, pod: Pod, controller: &Controller, state: State) {
-        self.waits_for.insert(pod.uid.clone(), controller.uid.clone());
-        let waiting = self.waiting.entry(controller.uid.clone()).or_default();
-        waiting.push(Waiting { pod, kind: controller.kind, state });
-    }
-
     fn stop_waiting(&mut self, uid: &Arc<str>) {
         let Some(owner) = self.waits_for.remove(uid) else { return };
         if let Some(waiting) = self.waiting.get_mut(&owner) {
@@ -166,5 +177,140 @@ impl Owners {
                 self.waiting.remove(&owner);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use servicemap_map::model::{Labels, PodPhase};
+
+    use super::*;
+
+    const RS: ControllerKind = ControllerKind::ReplicaSet;
+
+    fn at(milliseconds: u64) -> Timestamp {
+        Timestamp::from_nanos(milliseconds * 1_000_000)
+    }
+
+    fn named(kind: &str, name: &str) -> PodOwner {
+        PodOwner { kind: kind.into(), name: name.into(), uid: "".into() }
+    }
+
+    /// A pod of the ReplicaSet `rs`.
+    fn pod(uid: &str, is_certain: bool) -> OwnedPod {
+        let pod = Pod {
+            namespace: "shop".into(),
+            name: uid.into(),
+            uid: uid.into(),
+            ips: Vec::new(),
+            host_network: false,
+            node: "".into(),
+            owner: named("ReplicaSet", "rs"),
+            labels: Labels::default(),
+            container_ids: Vec::new(),
+            container_ports: Vec::new(),
+            phase: PodPhase::Running,
+            ready: true,
+            started_at: None,
+        };
+        OwnedPod { pod, controller: Some(Controller { uid: "rs".into(), kind: RS, is_certain }) }
+    }
+
+    fn web() -> Owner {
+        Owner { uid: "rs".into(), top: Arc::new(named("Deployment", "web")) }
+    }
+
+    fn names(pods: &[Pod]) -> Vec<String> {
+        pods.iter().map(|pod| format!("{} of {}", pod.name, pod.owner.name)).collect()
+    }
+
+    fn watched() -> Owners {
+        let mut owners = Owners::default();
+        owners.expect(RS);
+        assert!(owners.settled(RS, true, true, at(0)).is_empty());
+        owners
+    }
+
+    #[test]
+    fn pods_wait_for_the_first_list_of_their_owners_however_long_it_takes() {
+        let mut owners = Owners::default();
+        owners.expect(RS);
+        assert_eq!(owners.pod(pod("a", false), at(0)), None);
+        assert!(owners.overdue(at(60_000)).is_empty());
+        assert_eq!(names(&owners.owner(web())), ["a of web"]);
+        assert!(owners.settled(RS, true, true, at(60_000)).is_empty(), "it was told");
+        assert_eq!(owners.pod(pod("b", false), at(60_000)).map(|pod| pod.owner.name), Some("web".into()));
+    }
+
+    #[test]
+    fn the_first_lists_of_all_namespaces_are_waited_for() {
+        let mut owners = Owners::default();
+        owners.expect(RS);
+        owners.expect(RS);
+        assert_eq!(owners.pod(pod("a", false), at(0)), None);
+        assert!(owners.settled(RS, false, true, at(0)).is_empty());
+        assert!(owners.overdue(at(60_000)).is_empty());
+        assert!(owners.settled(RS, true, true, at(60_000)).is_empty(), "the owner may still be on its way");
+        assert_eq!(names(&owners.overdue(at(61_000))), ["a of rs"]);
+    }
+
+    #[test]
+    fn a_pod_waits_for_an_owner_for_a_second() {
+        let mut owners = watched();
+        assert_eq!(owners.pod(pod("a", false), at(0)), None);
+        assert_eq!(owners.next_overdue(), Some(at(1_000)));
+        assert!(owners.overdue(at(999)).is_empty());
+        assert_eq!(names(&owners.overdue(at(1_000))), ["a of rs"]);
+        assert!(owners.overdue(at(2_000)).is_empty() && owners.next_overdue().is_none(), "it was told");
+        assert_eq!(names(&owners.owner(web())), ["a of web"]);
+    }
+
+    #[test]
+    fn a_pod_that_changes_while_it_waits_is_told_once_and_as_it_is_now() {
+        let mut owners = watched();
+        assert_eq!(owners.pod(pod("a", false), at(0)), None);
+        let mut changed = pod("a", false);
+        changed.pod.node = "n1".into();
+        assert_eq!(owners.pod(changed, at(10)), None);
+        let told = owners.owner(web());
+        assert_eq!((names(&told), &*told[0].node), (vec!["a of web".to_owned()], "n1"));
+    }
+
+    #[test]
+    fn a_pod_that_goes_while_it_waits_is_not_told() {
+        let mut owners = watched();
+        assert_eq!(owners.pod(pod("a", false), at(0)), None);
+        owners.pod_gone(&"a".into());
+        assert!(owners.owner(web()).is_empty() && owners.overdue(at(10_000)).is_empty());
+        assert!(owners.waits_for.is_empty() && owners.waiting.is_empty());
+    }
+
+    #[test]
+    fn where_owners_may_not_be_watched_a_pod_is_told_at_once() {
+        let mut owners = Owners::default();
+        owners.expect(RS);
+        assert_eq!(owners.pod(pod("a", false), at(0)), None);
+        assert_eq!(names(&owners.settled(RS, false, true, at(0))), ["a of rs"]);
+        assert!(owners.pod(pod("b", false), at(1)).is_some());
+        assert!(owners.settled(RS, true, false, at(2)).is_empty());
+        let mut told = names(&owners.owner(web()));
+        told.sort();
+        assert_eq!(told, ["a of web", "b of web"], "the permission was given");
+    }
+
+    #[test]
+    fn a_pod_whose_name_is_certain_is_not_kept() {
+        let mut owners = Owners::default();
+        assert!(owners.pod(pod("a", true), at(0)).is_some(), "nobody watches owners");
+        assert!(owners.waits_for.is_empty());
+    }
+
+    #[test]
+    fn pods_that_were_told_without_their_owner_are_kept_up_to_a_bound() {
+        let mut owners = Owners::default();
+        for n in 0..=MAX_WAITING {
+            assert!(owners.pod(pod(&n.to_string(), false), at(0)).is_some());
+        }
+        assert_eq!(owners.waits_for.len(), MAX_WAITING);
     }
 }

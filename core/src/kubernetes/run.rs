@@ -15,7 +15,7 @@ use super::Options;
 use super::api::{Api, CallError, Target};
 use super::backoff::Backoff;
 use super::connect::{self, ConnectError, Found};
-use super::decode::{self, ControllerKind};
+use super::decode;
 use super::discovery::{self, Served};
 use super::figures::Figures;
 use super::hub::Hub;
@@ -151,8 +151,10 @@ impl Runner {
             running: JoinSet::new(),
             counts: BTreeMap::new(),
         };
-        let first: Vec<_> = self.first(api, &hub).await.into_iter().flat_map(|one| self.plan(one)).collect();
-        hub.expect(first.len());
+        let first: Vec<_> = self.first(api).await.into_iter().flat_map(|one| self.plan(one)).collect();
+        for watch in &first {
+            hub.expect(watch.resource);
+        }
         for watch in first {
             watches.start(watch);
         }
@@ -168,6 +170,7 @@ impl Runner {
                 _ = look.tick() => {
                     for one in self.look_again(api, &watches).await {
                         for watch in self.plan(one) {
+                            hub.expect(watch.resource);
                             watches.start(watch);
                         }
                     }
@@ -200,10 +203,8 @@ impl Runner {
     }
 
     /// What to watch at first.
-    async fn first(&self, api: &Api, hub: &Hub) -> Vec<Served> {
+    async fn first(&self, api: &Api) -> Vec<Served> {
         if self.options.node.is_some() {
-            hub.unwatched(ControllerKind::ReplicaSet);
-            hub.unwatched(ControllerKind::Job);
             return vec![Served { resource: Resource::Pods, version: "v1" }];
         }
         let mut all: Vec<_> = Resource::ALWAYS.map(|resource| Served { resource, version: "v1" }).into();

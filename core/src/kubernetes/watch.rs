@@ -133,8 +133,13 @@ impl Watch {
                     version = None;
                     self.backoff.next()
                 }
-                CallError::Denied(_) | CallError::Unauthorized(_) => {
+                CallError::Denied(_) => {
                     self.say_denied(&failure);
+                    self.settle(false);
+                    backoff::after_denial()
+                }
+                CallError::Unauthorized(_) => {
+                    self.shared.outage.failed(&failure.error);
                     self.settle(false);
                     backoff::after_denial()
                 }
@@ -148,9 +153,12 @@ impl Watch {
                     wait
                 }
                 CallError::Refused(..) | CallError::Malformed(_) => {
-                    self.say_failing(&failure);
-                    version = None;
-                    self.backoff.next()
+                    let wait = self.backoff.next();
+                    if self.backoff.is_repeated() {
+                        self.say_failing(&failure);
+                        version = None;
+                    }
+                    wait
                 }
             };
             tokio::time::sleep(wait).await;
