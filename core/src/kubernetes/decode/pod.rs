@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use servicemap_map::model::{ContainerPort, Pod as PodFact, PodPhase, Timestamp};
+use servicemap_map::model::{ContainerPort, Pod as PodFact, PodPhase};
 
 use super::meta::{Meta, instant};
 use super::owner::{self, OwnedPod};
