@@ -42,6 +42,12 @@ headers: ## Regenerate the C headers in include/
 headers-check: ## Compare the committed C headers with regenerated ones
 	@ffi/headers.sh --check
 
+.PHONY: manifests manifests-check
+manifests: ## Render the plain manifests in deploy/manifests/ from the Helm chart
+	@tools/manifests.sh
+manifests-check: ## Check the Helm chart, and that the manifests are what it renders to
+	@tools/build.sh binary && tools/manifests.sh --check
+
 .PHONY: native c go collector kubelab
 native: ## Build the C library: target/release/libservicemap.{a,so}
 	@tools/build.sh library

@@ -32,7 +32,7 @@ metadata:
     # hostPID, hostNetwork and the host path of the DaemonSet are allowed at no stricter level.
     pod-security.kubernetes.io/enforce: privileged
 YAML
-  render --set "mode=$1" | sed -e '/^# Source: /d' -e '/helm\.sh\/chart: /d' -e '/app\.kubernetes\.io\/managed-by: /d'
+  render --set "mode=$1" | sed -e '/^# Source: /d' -e '/helm\.sh\/chart: /d' -e '/app\.kubernetes\.io\/managed-by: /d' -e '/^$/d'
 }
 
 file_of() { # MODE

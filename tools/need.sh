@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what building and testing need: need.sh [compilers|bpf|kubelab]. Without an argument everything that `make test`
+# Installs what building and testing need: need.sh [compilers|bpf|helm|kubelab]. Without an argument everything that `make test`
 # needs. What is there already is left alone.
 source "$(dirname "$0")/lib.sh"
 
@@ -86,6 +86,10 @@ kubelab() {
     -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=$(cut -d. -f2 <<<"$version") -X $stamp.gitTreeState=clean" .)
 }
 
+helm() {
+  GOBIN=$TOOLS/helm-$HELM/bin go install "helm.sh/helm/v4/cmd/helm@v$HELM"
+}
+
 mkdir -p "$TOOLS"
 case ${1:-all} in
   compilers) compilers ;;
@@ -93,6 +97,10 @@ case ${1:-all} in
     compilers
     packages "${BPF_PACKAGES[@]}"
     once "bpf-linker-$BPF_LINKER" bpf_linker
+    ;;
+  helm)
+    test_compilers
+    once "helm-$HELM" helm
     ;;
   kubelab)
     test_compilers
@@ -104,8 +112,9 @@ case ${1:-all} in
     packages "${TEST_PACKAGES[@]}" "${BPF_PACKAGES[@]}"
     once "cargo-deny-$CARGO_DENY" cargo_deny
     once "staticcheck-$STATICCHECK" staticcheck
+    once "helm-$HELM" helm
     once "bpf-linker-$BPF_LINKER" bpf_linker
     once "$(kubelab_name)" kubelab
     ;;
-  *) die "need.sh: $1 is none of compilers, bpf, kubelab" ;;
+  *) die "need.sh: $1 is none of compilers, bpf, helm, kubelab" ;;
 esac

@@ -35,6 +35,7 @@ step 'Tools and packages' tools/need.sh
 step 'Lint of the Rust side' tools/lint.sh rust
 step 'Rust unit tests' rust_unit_tests
 step 'Release binary' tools/build.sh binary
+step 'Helm chart and manifests' tools/manifests.sh --check
 step 'C library' tools/build.sh library
 step 'C headers and exported symbols are the committed ones' ffi/headers.sh --check
 step 'C program under AddressSanitizer' tools/build.sh c

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Renders deploy/manifests/ from the Helm chart; with --check looks whether the chart is sound and they are what it renders
+# to, and loads its pipelines with the release binary.
+source "$(dirname "$0")/lib.sh"
+tools/need.sh helm
+case ${1:-} in
+  '') deploy/check.sh --write ;;
+  --check) deploy/check.sh target/release/servicemap ;;
+  *) die 'manifests.sh: say --check or nothing' ;;
+esac
