@@ -16,6 +16,8 @@ fail() {
   exit 1
 }
 
+command -v helm >/dev/null || fail 'helm is not installed: tools/need.sh helm builds it'
+
 render() { # VALUES…: as for a release called servicemap in a namespace of that name
   helm template servicemap "$chart" --namespace servicemap "$@"
 }
@@ -44,7 +46,11 @@ file_of() { # MODE
 
 if [[ ${1:-} == --write ]]; then
   mkdir -p "$here/manifests"
-  for mode in all-in-one agents; do manifest "$mode" >"$(file_of "$mode")"; done
+  for mode in all-in-one agents; do
+    # Not straight into the file: what fails half-way must not leave half a manifest.
+    manifest "$mode" >"$work/manifest.yaml"
+    cp "$work/manifest.yaml" "$(file_of "$mode")"
+  done
   exit
 fi
 
