@@ -44,6 +44,7 @@ step 'Go tests, with the race detector and without cgo' go_tests
 step 'Go program' tools/build.sh go
 step 'Collector distribution' tools/build.sh collector
 step 'Cluster for tests' tools/build.sh kubelab
+step 'Sample, manifests and chart in a real API server' tools/manifests.sh --server
 step 'Tests across the doors' door_tests
 step 'The committed BPF object is what core-ebpf/ builds to' tools/bpf-check.sh
 printf '\nAll of the fast tier passed in %d min %02d s.\n' $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60))
