@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::changes::{EventLog, Teller};
 use crate::model::{
-    Event, Fact, FactBody, KubernetesFact, ObserverInfo, RunId, Snapshot, SourceId, Statistics, Timestamp,
+    Event, Fact, FactBody, KubernetesFact, ObserverInfo, RunId, Snapshot, SnapshotTopology, SourceId,
+    Statistics, Timestamp,
 };
 use crate::settings::MapSettings;
 use crate::state::State;
@@ -178,7 +179,7 @@ impl ServiceMap {
 
     /// The whole map, as it was settled by the last [`advance`](Self::advance).
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
-        let structure = self.state.structure();
+        let (structure, findings) = (self.state.structure(), self.state.findings());
         Snapshot {
             version: Snapshot::VERSION,
             at: now,
@@ -193,7 +194,11 @@ impl ServiceMap {
             },
             services: self.state.services(),
             connections: self.state.connections(),
-            topology: structure.topology.clone(),
+            topology: SnapshotTopology {
+                disallowed_connections: findings.disallowed.clone(),
+                unrestricted_services: findings.unrestricted.iter().cloned().collect(),
+                ..structure.topology.clone()
+            },
             totals: structure.totals,
             gaps: self.state.gaps(),
         }

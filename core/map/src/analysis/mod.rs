@@ -1,7 +1,9 @@
-//! What follows from the graph: cycles and orphans. Pure functions of nodes and arrows, stable in their order.
+//! What follows from the graph: cycles and orphans; and what network policies allow in it. Pure functions, stable in their
+//! order.
 
 mod cycles;
 mod orphans;
+pub(crate) mod policy;
 
 use std::collections::BTreeSet;
 
@@ -24,7 +26,11 @@ impl Graph {
 
 /// Everything that snapshots show of it.
 pub(crate) fn topology(graph: &Graph) -> SnapshotTopology {
-    SnapshotTopology { cycles: cycles::cycles(graph), orphans: orphans::orphans(graph) }
+    SnapshotTopology {
+        cycles: cycles::cycles(graph),
+        orphans: orphans::orphans(graph),
+        ..SnapshotTopology::default()
+    }
 }
 
 #[cfg(test)]

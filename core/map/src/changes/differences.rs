@@ -1,5 +1,8 @@
 //! What is told of a subject, or of a window that closes: the difference between what consumers were told and what is so.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::Teller;
 use super::compose::{When, keys};
 use super::window::Window;
@@ -81,11 +84,32 @@ impl Teller {
             window.edges.into_iter().partition(|(_, was_there)| *was_there);
         let added = keys(was_not.iter().map(|(edge, _)| edge).filter(|edge| state.edge_view(edge).is_some()));
         let removed = keys(was.iter().map(|(edge, _)| edge).filter(|edge| state.edge_view(edge).is_none()));
-        let [came, went] = services;
-        let changes = [came, went, added, removed];
-        if changes.iter().any(|changed| !changed.is_empty()) {
-            self.tell_topology(state, window.ends.min(now), now, changes);
+        let [services_added, services_removed] = services;
+        let mut change = TopologyChange {
+            services_added,
+            services_removed,
+            connections_added: added,
+            connections_removed: removed,
+            ..TopologyChange::default()
+        };
+        self.find_differences(&mut change, state);
+        if change != TopologyChange::default() {
+            self.tell_topology(state, window.ends.min(now), now, change);
         }
+    }
+
+    /// What is found about network policies now and was not told, and the other way round.
+    fn find_differences(&mut self, change: &mut TopologyChange, state: &State) {
+        let (now, told) = (state.findings(), &self.told_findings);
+        if Arc::ptr_eq(now, told) {
+            return;
+        }
+        let less = |of: &BTreeSet<String>, than: &BTreeSet<String>| of.difference(than).cloned().collect();
+        change.disallowed_connections_added = less(&now.keys(), &told.keys());
+        change.disallowed_connections_removed = less(&told.keys(), &now.keys());
+        change.unrestricted_services_added = less(&now.unrestricted, &told.unrestricted);
+        change.unrestricted_services_removed = less(&told.unrestricted, &now.unrestricted);
+        self.told_findings = now.clone();
     }
 
     fn tell_edge(&mut self, edge: &ConnectionRef, state: &mut State, now: Timestamp) {
@@ -142,10 +166,9 @@ impl Teller {
         state: &mut State,
         at: Timestamp,
         now: Timestamp,
-        changes: [Vec<String>; 4],
+        change: TopologyChange,
     ) {
         self.revision += 1;
-        let [services_added, services_removed, connections_added, connections_removed] = changes;
         let (service_count, connection_count) = state.counts();
         let before = |count: u64, added: &[String], removed: &[String]| {
             (count + removed.len() as u64).saturating_sub(added.len() as u64)
@@ -154,12 +177,13 @@ impl Teller {
             revision: self.revision,
             service_count,
             connection_count,
-            service_count_before: before(service_count, &services_added, &services_removed),
-            connection_count_before: before(connection_count, &connections_added, &connections_removed),
-            services_added,
-            services_removed,
-            connections_added,
-            connections_removed,
+            service_count_before: before(service_count, &change.services_added, &change.services_removed),
+            connection_count_before: before(
+                connection_count,
+                &change.connections_added,
+                &change.connections_removed,
+            ),
+            ..change
         };
         self.write(self.composer.topology(change, When { at, now }), state);
     }

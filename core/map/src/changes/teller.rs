@@ -15,10 +15,10 @@ use super::pace::{Pace, Subject};
 use super::window::Window;
 use crate::model::{
     Connection, ConnectionRef, Dependency, Event, Gap, GapReason, HealthStatus, RunId, Service, ServiceId,
-    Timestamp,
+    Timestamp, TopologyChange,
 };
 use crate::settings::{EmissionMode, MapSettings};
-use crate::state::{Change, EdgeTold, State};
+use crate::state::{Change, EdgeTold, Findings, State};
 
 /// Time between whole snapshots, at least; without one a deadline would be due again as soon as it is met.
 const SHORTEST_SNAPSHOT_INTERVAL: Duration = Duration::from_secs(1);
@@ -51,6 +51,8 @@ pub(crate) struct Teller {
     pub(super) gone_edges: BTreeMap<ConnectionRef, GoneEdge>,
     pub(super) gone_dependencies: BTreeMap<(ServiceId, ServiceId), GoneDependency>,
     pub(super) gaps: BTreeMap<GapReason, Gap>,
+    /// What consumers were told of network policies.
+    pub(super) told_findings: Arc<Findings>,
     pub(super) revision: u64,
     next_full: Option<Timestamp>,
 }
@@ -77,6 +79,7 @@ impl Teller {
             gone_edges: BTreeMap::new(),
             gone_dependencies: BTreeMap::new(),
             gaps: BTreeMap::new(),
+            told_findings: Arc::default(),
             revision: 0,
             next_full: None,
             settings,
@@ -92,6 +95,7 @@ impl Teller {
     pub(crate) fn begin(&mut self, state: &mut State, now: Timestamp) {
         state.take_changes();
         state.mark_all_told();
+        self.told_findings = state.findings().clone();
         self.next_full =
             (self.settings.emission_mode == EmissionMode::Full).then(|| now + self.full_snapshot_interval());
     }
@@ -114,7 +118,7 @@ impl Teller {
             self.close(window, state, now);
         }
         if let Some(due) = self.next_full.filter(|due| *due <= now) {
-            self.tell_topology(state, due, now, [Vec::new(), Vec::new(), Vec::new(), Vec::new()]);
+            self.tell_topology(state, due, now, TopologyChange::default());
             self.next_full = Some(now + self.full_snapshot_interval());
         }
     }
@@ -187,6 +191,9 @@ impl Teller {
                 if told {
                     self.gone_dependencies.insert(key, GoneDependency { dependency, asleep, at });
                 }
+            }
+            Change::PoliciesTouched => {
+                self.window(now);
             }
             Change::Lost(gap) => {
                 let reason = gap.reason;

@@ -125,7 +125,7 @@ pub struct HealthChange {
 }
 
 /// What became of the graph within one debounce window.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TopologyChange {
     /// Counts up by one with each topology event of a run.
     pub revision: u64,
@@ -145,6 +145,18 @@ pub struct TopologyChange {
     pub connections_added: Vec<String>,
     /// Connections that went, sorted.
     pub connections_removed: Vec<String>,
+    /// Connections that no network policy allows and that were allowed, or not there, before; sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub disallowed_connections_added: Vec<String>,
+    /// Connections of which that is true no longer, sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub disallowed_connections_removed: Vec<String>,
+    /// Ids of services that no network policy restricts and that were restricted, or not there, before; sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unrestricted_services_added: Vec<String>,
+    /// Services of which that is true no longer, sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unrestricted_services_removed: Vec<String>,
 }
 
 /// The typed data of an event.

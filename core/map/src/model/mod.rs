@@ -33,5 +33,7 @@ pub use kubernetes::{
 pub use latency::ConnectLatency;
 pub use readings::{CaptureHealth, DurationHistogram, KernelEvents, Readings, Statistics};
 pub use service::{Endpoint, Service, ServiceRef, ServiceType};
-pub use snapshot::{ObserverInfo, Snapshot, SnapshotTopology, SnapshotTotals};
+pub use snapshot::{
+    DisallowedConnection, ObserverInfo, PolicySide, Snapshot, SnapshotTopology, SnapshotTotals,
+};
 pub use time::Timestamp;

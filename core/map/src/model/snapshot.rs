@@ -29,6 +29,31 @@ pub struct SnapshotTopology {
     /// Ids of services with outgoing but no incoming connections, External ones and those that are exposed to the outside
     /// excepted; sorted.
     pub orphans: Vec<String>,
+    /// Connections that no network policy allows, sorted by their keys.
+    pub disallowed_connections: Vec<DisallowedConnection>,
+    /// Ids of services with pods to which anybody may connect as far as network policies go; sorted. Empty as long as the
+    /// cluster has no policy at all: then it is every service.
+    pub unrestricted_services: Vec<String>,
+}
+
+/// A connection (edge) that no network policy allows. It may be seen nevertheless: attempts fail, policies came later than
+/// the connection, or the network does not enforce them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct DisallowedConnection {
+    /// `ns/a->ns/b:port/tcp`.
+    pub connection: String,
+    /// Where it is not allowed.
+    pub denied_by: Vec<PolicySide>,
+}
+
+/// The side whose policies do not allow a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PolicySide {
+    /// Those of the source's pods.
+    Egress,
+    /// Those of the destination's pods.
+    Ingress,
 }
 
 /// Who observes.

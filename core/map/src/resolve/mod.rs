@@ -12,7 +12,7 @@ mod machines;
 mod names;
 mod pod_path;
 
-pub(crate) use cluster::Declared;
+pub(crate) use cluster::{Declared, PodGroup, Policies};
 pub(crate) use ends::{Ends, Instant, Party, Resolver, VIA_NODE};
 pub(crate) use listeners::Standing;
 pub(crate) use machines::MAX_MACHINES;

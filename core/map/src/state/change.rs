@@ -49,6 +49,8 @@ pub(crate) enum Change {
         /// When it went.
         at: Timestamp,
     },
+    /// What network policies allow may be something else.
+    PoliciesTouched,
     /// Something was lost.
     Lost(Gap),
 }

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::State;
 use super::edges::Edge;
 use super::flows::{Flow, Place};
 use super::health::Readiness;
@@ -13,6 +12,7 @@ use super::services::Entry;
 use super::settle::Fresh;
 use super::slots::Id;
 use super::sums::{Arrival, Sums};
+use super::{Change, State};
 use crate::model::{KubernetesFact, ServiceId, ServiceKind, ServiceRef, ServiceType, Timestamp};
 use crate::resolve::{Declared, Instant};
 
@@ -24,6 +24,10 @@ impl State {
     /// An object of the cluster is so, or is gone.
     pub(crate) fn learn_object(&mut self, fact: KubernetesFact, at: Timestamp) {
         let touched = self.resolver.cluster.learn(fact, at);
+        if (touched.policies || touched.moves_pods()) && self.findings.take().is_some() {
+            // Who was told what was found has to be told again; if nobody was, nobody has to.
+            self.changes.push(Change::PoliciesTouched);
+        }
         self.stale.everything |= touched.everything;
         self.stale.addresses.extend(touched.addresses);
         self.stale.pods.extend(touched.pods);

@@ -14,8 +14,14 @@ use super::{Change, State};
 use crate::model::{ConnectionRef, Dependency, ServiceId, ServiceType, Timestamp};
 
 impl State {
-    pub(super) fn service_came(&mut self, service: Id<Entry>, id: ServiceId, service_type: ServiceType) {
+    /// A service or edge came or went.
+    fn reshaped(&mut self) {
         self.structure.take();
+        self.findings.take();
+    }
+
+    pub(super) fn service_came(&mut self, service: Id<Entry>, id: ServiceId, service_type: ServiceType) {
+        self.reshaped();
         let environment = self.services.get(service).and_then(|entry| self.environment(&entry.reference));
         if let Some(entry) = self.services.get_mut(service) {
             entry.environment = environment;
@@ -26,7 +32,7 @@ impl State {
     }
 
     pub(super) fn edge_came(&mut self, reference: &ConnectionRef, ends: [Id<Entry>; 2]) {
-        self.structure.take();
+        self.reshaped();
         let namespaces = (reference.source.namespace.clone(), reference.destination.namespace.clone());
         *self.statistics.connections_tracked.entry(namespaces).or_default() += 1;
         for end in ends {
@@ -102,7 +108,7 @@ impl State {
     /// An edge is over, or (`renamed`) nothing of it is left because its flows are named differently now.
     pub(super) fn remove_edge(&mut self, id: Id<Edge>, at: Timestamp, renamed: bool) {
         let Some(edge) = self.edges.remove(id) else { return };
-        self.structure.take();
+        self.reshaped();
         self.changes.push(Change::EdgeRemoved { connection: edge.view(), told: edge.told, at });
         let (source, destination, _) = edge.key;
         if edge.depends {
@@ -157,7 +163,7 @@ impl State {
         if ids.is_empty() {
             return;
         }
-        self.structure.take();
+        self.reshaped();
         let mut latest = Timestamp::ZERO;
         for id in ids {
             let Some(entry) = self.services.remove(*id) else { continue };

@@ -17,6 +17,7 @@ mod flows;
 mod health;
 mod lifecycle;
 mod place;
+mod policy;
 mod services;
 mod settle;
 mod sides;
@@ -34,6 +35,7 @@ use dependencies::{Dependencies, DependencyKey};
 pub(crate) use edges::Told as EdgeTold;
 use edges::{Edge, Edges};
 use flows::{Flow, Flows};
+pub(crate) use policy::Findings;
 use services::{Entry, Services};
 use settle::{Fresh, Stale};
 use slots::Id;
@@ -87,6 +89,7 @@ pub(crate) struct State {
     gaps: VecDeque<Gap>,
     changes: Vec<Change>,
     structure: OnceLock<Structure>,
+    findings: OnceLock<Arc<Findings>>,
 }
 
 impl State {
@@ -120,6 +123,7 @@ impl State {
             gaps: VecDeque::new(),
             changes: Vec::new(),
             structure: OnceLock::new(),
+            findings: OnceLock::new(),
         }
     }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use servicemap_map::model::{
     AddressRange, BackendPort, ClusterScope, ContainerPort, EndpointSlice, Fact, FactBody, Ingress,
-    IngressBackend, IngressKind, KubernetesFact, KubernetesService, Labels, Namespace, Node, Origin, Pod,
-    PodOwner, PodPhase, ServicePort, ServiceType, SliceEndpoint, SlicePort, SourceId, Timestamp,
+    IngressBackend, IngressKind, KubernetesFact, KubernetesService, LabelSelector, Labels, Namespace,
+    NetworkPolicy, Node, Origin, Pod, PodOwner, PodPhase, PolicyPeer, PolicyPort, PolicyRule, ServicePort,
+    ServiceType, SliceEndpoint, SlicePort, SourceId, Timestamp,
 };
 
 use super::{Lab, ip};
@@ -130,6 +131,11 @@ impl PodObject {
 
     pub(crate) fn not_ready(mut self) -> Self {
         self.0.ready = false;
+        self
+    }
+
+    pub(crate) fn names_port(mut self, name: &str, port: u16) -> Self {
+        self.0.container_ports.push(ContainerPort { name: name.into(), port });
         self
     }
 
@@ -321,6 +327,57 @@ impl From<IngressObject> for KubernetesFact {
 impl IngressObject {
     pub(crate) fn leads_to(mut self, namespace: &str, service: &str, port: Option<BackendPort>) -> Self {
         self.0.backends.push(IngressBackend { namespace: namespace.into(), service: service.into(), port });
+        self
+    }
+}
+
+/// A policy that selects the pods with a label, and as yet restricts nothing.
+pub(crate) fn policy(namespace: &str, name: &str, selects: &[(&str, &str)]) -> PolicyObject {
+    PolicyObject(NetworkPolicy {
+        namespace: namespace.into(),
+        name: name.into(),
+        pod_selector: selector(selects),
+        ingress: None,
+        egress: None,
+    })
+}
+
+pub(crate) fn selector(labels: &[(&str, &str)]) -> LabelSelector {
+    let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    LabelSelector { match_labels: labels.collect(), ..LabelSelector::default() }
+}
+
+#[derive(Clone)]
+pub(crate) struct PolicyObject(NetworkPolicy);
+
+impl From<PolicyObject> for KubernetesFact {
+    fn from(policy: PolicyObject) -> Self {
+        Self::NetworkPolicy(policy.0)
+    }
+}
+
+impl PolicyObject {
+    /// Nobody may connect to the pods but for the rules that follow.
+    pub(crate) fn restricts_ingress(mut self) -> Self {
+        self.0.ingress.get_or_insert_default();
+        self
+    }
+
+    /// The pods may connect to nobody but for the rules that follow.
+    pub(crate) fn restricts_egress(mut self) -> Self {
+        self.0.egress.get_or_insert_default();
+        self
+    }
+
+    pub(crate) fn lets_in(mut self, peers: &[PolicyPeer], ports: &[PolicyPort]) -> Self {
+        let rule = PolicyRule { peers: peers.to_vec(), ports: ports.to_vec() };
+        self.0.ingress.get_or_insert_default().push(rule);
+        self
+    }
+
+    pub(crate) fn lets_out(mut self, peers: &[PolicyPeer], ports: &[PolicyPort]) -> Self {
+        let rule = PolicyRule { peers: peers.to_vec(), ports: ports.to_vec() };
+        self.0.egress.get_or_insert_default().push(rule);
         self
     }
 }

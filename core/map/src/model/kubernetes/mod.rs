@@ -220,7 +220,7 @@ impl Pod {
 }
 
 /// A TCP port that a container declares.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ContainerPort {
     /// Its name, by which network policies refer to it; empty where it has none.
     pub name: Arc<str>,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Cluster, Kept};
-use crate::model::{Endpoint, Exposure, Pod, ServiceId, ServiceKind, ServiceType, Timestamp};
+use super::{Cluster, Kept, Key};
+use crate::model::{Endpoint, EndpointSlice, Exposure, Pod, ServiceId, ServiceKind, ServiceType, Timestamp};
 
 /// What the API server says about a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,11 +53,9 @@ impl Cluster {
         let key = (id.namespace.clone(), id.name.clone());
         let kept = self.services.get(&key).filter(|service| service.ended.is_none())?;
         let service = &kept.object;
-        let names = self.slices_of.get(&key).into_iter().flatten();
-        let slices = names.filter_map(|name| self.slices.get(&(key.0.clone(), name.clone())));
         // An endpoint that several slices hold is ready if one of them says so.
         let mut ready: BTreeMap<(IpAddr, u16), bool> = BTreeMap::new();
-        for slice in slices {
+        for slice in self.slices_behind(&key) {
             for endpoint in &slice.endpoints {
                 for address in &endpoint.addresses {
                     for port in &slice.ports {
@@ -79,15 +77,8 @@ impl Cluster {
 
     /// A workload is there while it has a pod that no Service stands before.
     fn declared_workload(&self, id: &ServiceId) -> Option<Declared> {
-        let now = Timestamp::from_nanos(u64::MAX);
-        let owned = self.owned.get(&(id.namespace.clone(), id.name.clone()))?;
-        let pods = owned.iter().filter_map(|uid| self.pods.get(uid)).filter(|pod| pod.ended.is_none());
-        let own = pods.filter(|pod| {
-            let service = self.identity(&pod.object.uid, now);
-            service.is_some_and(|service| service.service_type == ServiceType::Workload)
-        });
         let mut declared: Option<Declared> = None;
-        for kept in own {
+        for kept in self.own_pods(&(id.namespace.clone(), id.name.clone())) {
             let (pod, since) = (&kept.object, self.its_own_since(kept));
             let known = declared.get_or_insert_with(|| Declared {
                 service_type: ServiceType::Workload,
@@ -116,6 +107,24 @@ impl Cluster {
             declared.endpoints.dedup();
         }
         declared
+    }
+
+    /// Pods of a workload that no Service stands before.
+    pub(super) fn own_pods(&self, workload: &Key) -> impl Iterator<Item = &Kept<Pod>> {
+        let now = Timestamp::from_nanos(u64::MAX);
+        let owned = self.owned.get(workload).into_iter().flatten();
+        let pods = owned.filter_map(|uid| self.pods.get(uid)).filter(|pod| pod.ended.is_none());
+        pods.filter(move |pod| {
+            let service = self.identity(&pod.object.uid, now);
+            service.is_some_and(|service| service.service_type == ServiceType::Workload)
+        })
+    }
+
+    /// Slices of a Service.
+    pub(super) fn slices_behind(&self, service: &Key) -> impl Iterator<Item = &EndpointSlice> {
+        let names = self.slices_of.get(service).into_iter().flatten();
+        let namespace = service.0.clone();
+        names.filter_map(move |name| self.slices.get(&(namespace.clone(), name.clone())))
     }
 
     /// Since when no Service stands before a pod: since its own begin, or the end of the last one that did.

@@ -24,8 +24,17 @@ pub(crate) struct Touched {
     pub(crate) declared: BTreeSet<ServiceId>,
     /// This namespace has other labels.
     pub(crate) namespace: Option<Arc<str>>,
+    /// Network policies.
+    pub(crate) policies: bool,
     /// There was no room for the object.
     pub(crate) turned_away: bool,
+}
+
+impl Touched {
+    /// Whether other pods may be behind a Service, or have other labels.
+    pub(crate) fn moves_pods(&self) -> bool {
+        !self.pods.is_empty() || self.namespace.is_some() || !self.declared.is_empty()
+    }
 }
 
 impl Cluster {
@@ -54,8 +63,10 @@ impl Cluster {
             KubernetesFact::IngressGone { kind, namespace, name } => {
                 self.remove_ingress(&(kind, namespace, name), &mut touched);
             }
-            // Nothing in the map follows from these yet.
-            KubernetesFact::NetworkPolicy(_) | KubernetesFact::NetworkPolicyGone { .. } => {}
+            KubernetesFact::NetworkPolicy(policy) => self.set_policy(policy, &mut touched),
+            KubernetesFact::NetworkPolicyGone { namespace, name } => {
+                self.remove_policy(&(namespace, name), &mut touched);
+            }
             KubernetesFact::Scope(scope) => {
                 touched.everything = self.scope != scope;
                 self.scope = scope;

@@ -7,6 +7,7 @@ mod find;
 mod learn;
 mod members;
 mod owners;
+mod policies;
 mod slices;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -18,6 +19,7 @@ use exposed::IngressKey;
 pub(crate) use find::Found;
 use members::Members;
 use owners::Owners;
+pub(crate) use policies::{PodGroup, Policies};
 
 use crate::collections::HashMap;
 use crate::model::{
@@ -66,6 +68,7 @@ pub(crate) struct Cluster {
     nodes: HashMap<Arc<str>, Kept<Node>>,
     namespaces: HashMap<Arc<str>, Labels>,
     ingresses: HashMap<IngressKey, Ingress>,
+    policies: Policies,
     scope: ClusterScope,
 
     owners: Owners,
@@ -90,7 +93,7 @@ pub(crate) struct Cluster {
 impl Cluster {
     fn len(&self) -> usize {
         let placed = self.services.len() + self.slices.len() + self.pods.len() + self.nodes.len();
-        placed + self.namespaces.len() + self.ingresses.len()
+        placed + self.namespaces.len() + self.ingresses.len() + self.policies.len()
     }
 
     fn ranges(&self) -> impl Iterator<Item = &AddressRange> {
