@@ -279,6 +279,22 @@ fn health_change_says_from_to_and_why() {
 }
 
 #[test]
+fn topology_change_says_what_network_policies_do_not_allow() {
+    let change = TopologyChange {
+        disallowed_connections_added: vec!["x".to_owned(), "y".to_owned()],
+        unrestricted_services_removed: vec!["service:shop/api".to_owned()],
+        ..TopologyChange::default()
+    };
+    let record = one(event(EventType::TopologyChanged, Severity::Info, EventData::Topology(change.into())));
+    let expected = "0 connections (+0 -0); 2 connections that no policy allows; 1 such services fewer";
+    assert!(body(&record).ends_with(expected), "{}", body(&record));
+    let attributes = shown(&record.attributes);
+    assert_eq!(attributes["servicemap.topology.disallowed.added"], "2");
+    assert_eq!(attributes["servicemap.topology.unrestricted.removed"], "1");
+    assert!(!attributes.contains_key("servicemap.topology.disallowed.removed"));
+}
+
+#[test]
 fn topology_change_is_told_in_numbers() {
     let change = TopologyChange {
         revision: 3,
@@ -290,6 +306,7 @@ fn topology_change_is_told_in_numbers() {
         services_removed: Vec::new(),
         connections_added: vec!["x".to_owned()],
         connections_removed: vec!["y".to_owned()],
+        ..TopologyChange::default()
     };
     let record = one(event(EventType::TopologyChanged, Severity::Info, EventData::Topology(change.into())));
     assert_eq!(body(&record), "topology 3: 5 services (+1 -0), 4 connections (+1 -1)");

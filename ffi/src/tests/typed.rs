@@ -112,6 +112,7 @@ fn dependencies_health_topology_and_gaps_have_rows_of_their_own() {
         services_removed: vec![],
         connections_added: vec!["host/a->host/b:80/tcp".to_owned()],
         connections_removed: vec!["host/a->host/c:80/tcp".to_owned()],
+        ..TopologyChange::default()
     };
     let gap = Gap { reason: GapReason::FlowMapFull, count: 9, healed: true, at: AT };
     let table = Table::new(

@@ -136,9 +136,29 @@ fn topology(change: &TopologyChange, attributes: &mut Vec<KeyValue>) -> String {
         attributes.push(otlp::integer(key, value));
     }
     format!(
-        "topology {}: {} services (+{came} -{went}), {} connections (+{edges_came} -{edges_went})",
-        change.revision, change.service_count, change.connection_count
+        "topology {}: {} services (+{came} -{went}), {} connections (+{edges_came} -{edges_went}){}",
+        change.revision,
+        change.service_count,
+        change.connection_count,
+        policies(change, attributes)
     )
+}
+
+/// What changed of what network policies allow; nothing is added where nothing did.
+fn policies(change: &TopologyChange, attributes: &mut Vec<KeyValue>) -> String {
+    let mut clauses = String::new();
+    for (key, clause, changed) in [
+        ("disallowed.added", "connections that no policy allows", &change.disallowed_connections_added),
+        ("disallowed.removed", "such connections fewer", &change.disallowed_connections_removed),
+        ("unrestricted.added", "services that no policy restricts", &change.unrestricted_services_added),
+        ("unrestricted.removed", "such services fewer", &change.unrestricted_services_removed),
+    ] {
+        if !changed.is_empty() {
+            attributes.push(otlp::integer(format!("servicemap.topology.{key}"), changed.len() as u64));
+            clauses.extend(["; ", &changed.len().to_string(), " ", clause]);
+        }
+    }
+    clauses
 }
 
 fn gap(gap: &Gap, attributes: &mut Vec<KeyValue>) -> String {
