@@ -30,10 +30,11 @@
 {{- dict "exporters" $exporters "logs" $logs "metrics" $metrics | toJson -}}
 {{- end -}}
 
-{{/* Pipelines from receivers to those exporters; a signal that nobody takes has none. */}}
+{{/* Pipelines to those exporters; a signal that nobody takes has none. The receiver otlp stands in none: what it takes is
+     agents' records, which it hands to the receiver servicemap. */}}
 {{- define "servicemap.service" -}}
 {{- $pipelines := dict -}}
-{{- with .out.logs }}{{ $_ := set $pipelines "logs" (dict "receivers" $.receivers "exporters" .) }}{{ end -}}
+{{- with .out.logs }}{{ $_ := set $pipelines "logs" (dict "receivers" (list "servicemap") "exporters" .) }}{{ end -}}
 {{- with .out.metrics }}{{ $_ := set $pipelines "metrics" (dict "receivers" (list "servicemap") "exporters" .) }}{{ end -}}
 {{- dict "telemetry" (dict "logs" (dict "level" .level)) "pipelines" $pipelines | toJson -}}
 {{- end -}}
@@ -49,7 +50,7 @@
 {{- define "servicemap.allInOneConfig" -}}
 {{- $out := include "servicemap.exporters" . | fromJson -}}
 {{- $receiver := mergeOverwrite (dict "host_name" "${env:NODE_NAME}") (include "servicemap.owner" . | fromJson) -}}
-{{- $service := include "servicemap.service" (dict "out" $out "receivers" (list "servicemap") "level" .Values.logLevel) | fromJson -}}
+{{- $service := include "servicemap.service" (dict "out" $out "level" .Values.logLevel) | fromJson -}}
 {{- $config := dict "receivers" (dict "servicemap" $receiver) "exporters" $out.exporters "service" $service -}}
 {{- mergeOverwrite $config (deepCopy .Values.extraConfig) | toYaml -}}
 {{- end -}}
@@ -57,13 +58,15 @@
 {{- define "servicemap.agentConfig" -}}
 {{- $receiver := mergeOverwrite (dict "role" "agent" "host_name" "${env:NODE_NAME}" "enable_k8s_discovery" true) (deepCopy .Values.agentSettings) -}}
 {{- $endpoint := printf "%s-cluster.%s.svc:4317" (include "servicemap.fullname" .) .Release.Namespace -}}
-{{- $exporters := dict "otlp_grpc" (dict "endpoint" $endpoint "tls" (dict "insecure" true)) -}}
+{{/* Tried for ever: a cluster instance that comes back gets everything. */ -}}
+{{- $retry := dict "max_elapsed_time" "0s" -}}
+{{- $exporters := dict "otlp_grpc" (dict "endpoint" $endpoint "tls" (dict "insecure" true) "retry_on_failure" $retry) -}}
 {{- $out := dict "logs" (list "otlp_grpc") "metrics" list -}}
 {{- if .Values.prometheus.enabled -}}
 {{- $_ := set $exporters "prometheus" (dict "endpoint" (include "servicemap.listen" (dict "root" . "port" .Values.prometheus.port))) -}}
 {{- $_ := set $out "metrics" (list "prometheus") -}}
 {{- end -}}
-{{- $service := include "servicemap.service" (dict "out" $out "receivers" (list "servicemap") "level" .Values.logLevel) | fromJson -}}
+{{- $service := include "servicemap.service" (dict "out" $out "level" .Values.logLevel) | fromJson -}}
 {{- dict "receivers" (dict "servicemap" $receiver) "exporters" $exporters "service" $service | toYaml -}}
 {{- end -}}
 
@@ -71,7 +74,7 @@
 {{- $out := include "servicemap.exporters" . | fromJson -}}
 {{- $receiver := mergeOverwrite (dict "role" "cluster") (include "servicemap.owner" . | fromJson) -}}
 {{- $otlp := dict "protocols" (dict "grpc" (dict "endpoint" (include "servicemap.listen" (dict "root" . "port" 4317)))) -}}
-{{- $service := include "servicemap.service" (dict "out" $out "receivers" (list "otlp" "servicemap") "level" .Values.logLevel) | fromJson -}}
+{{- $service := include "servicemap.service" (dict "out" $out "level" .Values.logLevel) | fromJson -}}
 {{- $config := dict "receivers" (dict "otlp" $otlp "servicemap" $receiver) "exporters" $out.exporters "service" $service -}}
 {{- mergeOverwrite $config (deepCopy .Values.extraConfig) | toYaml -}}
 {{- end -}}
