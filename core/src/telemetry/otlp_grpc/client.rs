@@ -66,22 +66,18 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects to the endpoint, within the timeout of one attempt. `id` stands before messages.
+    /// Connects to the endpoint, within the timeout of one attempt. `id` stands before messages. With settings that try
+    /// for ever an endpoint that is not there yet is no error: it is said, and requests wait for it.
     pub async fn open(id: &str, settings: Settings) -> Result<Self, UnreachableError> {
         let endpoint = endpoint(&settings)?;
-        let unreachable = |reason| UnreachableError::Connect {
-            endpoint: settings.endpoint.clone(),
-            reason,
-            mend: if settings.secure() {
-                "start the receiver there or correct \"endpoint\"; if it speaks without TLS, set tls: {insecure: true}"
-            } else {
-                "start the receiver there or correct \"endpoint\""
-            },
+        let channel = match connect(&endpoint, &settings).await {
+            Ok(channel) => channel,
+            Err(error) if settings.retry.is_endless() => {
+                tracing::warn!("{id}: {error}; it is waited for, because max_elapsed_time is 0");
+                endpoint.connect_lazy()
+            }
+            Err(error) => return Err(error),
         };
-        let connected = tokio::time::timeout(settings.timeout, endpoint.connect()).await;
-        let channel = connected
-            .map_err(|_| unreachable(format!("no connection within {:?}", settings.timeout)))?
-            .map_err(|error| unreachable(innermost(&error)))?;
         Ok(Self { id: id.to_owned(), settings, channel })
     }
 
@@ -204,6 +200,22 @@ impl Connection {
 struct PartialSuccess {
     rejected: i64,
     message: String,
+}
+
+async fn connect(endpoint: &Endpoint, settings: &Settings) -> Result<Channel, UnreachableError> {
+    let unreachable = |reason| UnreachableError::Connect {
+        endpoint: settings.endpoint.clone(),
+        reason,
+        mend: if settings.secure() {
+            "start the receiver there or correct \"endpoint\"; if it speaks without TLS, set tls: {insecure: true}"
+        } else {
+            "start the receiver there or correct \"endpoint\""
+        },
+    };
+    tokio::time::timeout(settings.timeout, endpoint.connect())
+        .await
+        .map_err(|_| unreachable(format!("no connection within {:?}", settings.timeout)))?
+        .map_err(|error| unreachable(innermost(&error)))
 }
 
 fn endpoint(settings: &Settings) -> Result<Endpoint, UnreachableError> {

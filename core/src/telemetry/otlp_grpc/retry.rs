@@ -67,6 +67,11 @@ impl RetrySettings {
         }
         settings
     }
+
+    /// Whether it is tried until it succeeds.
+    pub(super) const fn is_endless(&self) -> bool {
+        self.enabled && self.max_elapsed_time.is_zero()
+    }
 }
 
 /// What to do after an error.

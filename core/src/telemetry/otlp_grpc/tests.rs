@@ -178,6 +178,21 @@ async fn unreachable_endpoint_is_told_with_reason_and_mend() {
 }
 
 #[tokio::test]
+async fn endpoint_that_is_not_there_yet_is_waited_for_when_it_is_tried_for_ever() {
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut settings = quick(address);
+    settings.retry.max_elapsed_time = Duration::ZERO;
+    let (queue, sending) = start(connect(settings).await, Signal::Logs, &Handle::current());
+    queue.push(logs_payload().0);
+    let receiver = Receiver::default();
+    let incoming = TcpIncoming::bind(address).unwrap();
+    tokio::spawn(receiver.routes(Server::builder()).serve_with_incoming(incoming));
+    receiver.wait_for_requests(1).await;
+    drop(queue);
+    sending.finish(PATIENCE).await;
+}
+
+#[tokio::test]
 async fn receiver_without_tls_is_told_with_the_way_to_switch_it_off() {
     let receiver = Receiver::default();
     let address = receiver.listen(Server::builder());

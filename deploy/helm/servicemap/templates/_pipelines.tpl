@@ -1,5 +1,10 @@
 {{/* The files of pipelines. extraConfig is laid over the one of whoever owns the map. */}}
 
+{{/* For ever: pods start in any order, so an endpoint that is not there yet is waited for, and one that comes back gets all. */}}
+{{- define "servicemap.retry" -}}
+{"max_elapsed_time": "0s"}
+{{- end -}}
+
 {{/* Exporters of whoever owns the map, and which of them take events and figures. */}}
 {{- define "servicemap.exporters" -}}
 {{- $exporters := dict -}}
@@ -12,7 +17,7 @@
 {{- $insecure = true -}}
 {{- end -}}
 {{- if $endpoint -}}
-{{- $otlp := dict "endpoint" $endpoint -}}
+{{- $otlp := dict "endpoint" $endpoint "retry_on_failure" (include "servicemap.retry" . | fromJson) -}}
 {{- if $insecure }}{{ $_ := set $otlp "tls" (dict "insecure" true) }}{{ end -}}
 {{- with .Values.otlp.headers }}{{ $_ := set $otlp "headers" . }}{{ end -}}
 {{- $_ := set $exporters "otlp_grpc" $otlp -}}
@@ -58,9 +63,7 @@
 {{- define "servicemap.agentConfig" -}}
 {{- $receiver := mergeOverwrite (dict "role" "agent" "host_name" "${env:NODE_NAME}" "enable_k8s_discovery" true) (deepCopy .Values.agentSettings) -}}
 {{- $endpoint := printf "%s-cluster.%s.svc:4317" (include "servicemap.fullname" .) .Release.Namespace -}}
-{{/* Tried for ever: a cluster instance that comes back gets everything. */ -}}
-{{- $retry := dict "max_elapsed_time" "0s" -}}
-{{- $exporters := dict "otlp_grpc" (dict "endpoint" $endpoint "tls" (dict "insecure" true) "retry_on_failure" $retry) -}}
+{{- $exporters := dict "otlp_grpc" (dict "endpoint" $endpoint "tls" (dict "insecure" true) "retry_on_failure" (include "servicemap.retry" . | fromJson)) -}}
 {{- $out := dict "logs" (list "otlp_grpc") "metrics" list -}}
 {{- if .Values.prometheus.enabled -}}
 {{- $_ := set $exporters "prometheus" (dict "endpoint" (include "servicemap.listen" (dict "root" . "port" .Values.prometheus.port))) -}}
