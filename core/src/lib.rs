@@ -18,6 +18,6 @@ pub mod cli;
 pub mod pipeline;
 
 pub use kubernetes::{ConnectError, KubernetesError};
-pub use observer::{Consumer, Initial, Next, Observer, ObserverError};
+pub use observer::{Consumer, Initial, Next, Observer, ObserverError, Reporter};
 pub use servicemap_map as map;
 pub use settings::Settings;

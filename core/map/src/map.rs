@@ -218,6 +218,11 @@ impl ServiceMap {
         self.state.take_reused()
     }
 
+    /// Names of the cluster's nodes, as far as they were told.
+    pub fn node_names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.state.node_names()
+    }
+
     /// The log of events.
     pub fn log(&self) -> &EventLog {
         self.teller.log()

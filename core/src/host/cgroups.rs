@@ -37,6 +37,10 @@ impl Cgroups {
         self.paths.contains_key(&id)
     }
 
+    pub(super) fn path(&self, id: u64) -> Option<&str> {
+        self.paths.get(&id).map(|path| &**path)
+    }
+
     /// Notes a path; the fact to tell if it is news.
     pub(super) fn learn(&mut self, id: u64, path: &str) -> Option<FactBody> {
         if self.paths.get(&id).is_some_and(|known| **known == *path) {

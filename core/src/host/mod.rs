@@ -6,11 +6,13 @@
 mod addresses;
 mod cgroups;
 mod namespaces;
+mod scope;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use scope::Scope;
 use servicemap_map::model::{Fact, FactBody, FlowDelta, Origin, SourceId, Timestamp};
 
 pub use cgroups::cgroup2_root;
@@ -26,6 +28,7 @@ const SCAN_MIN_INTERVAL: Duration = Duration::from_millis(250);
 pub struct Host {
     namespaces: namespaces::Namespaces,
     cgroups: Option<cgroups::Cgroups>,
+    scope: Scope,
     last_scan: Option<Instant>,
     unknown_netns: HashSet<u32>,
     unknown_cgroups: HashSet<u64>,
@@ -34,11 +37,18 @@ pub struct Host {
 impl Host {
     /// A reader of this machine's own `/proc`, `/run/netns` and cgroup tree.
     pub fn new() -> Self {
-        Self::with_roots(PathBuf::from("/proc"), PathBuf::from("/run/netns"), cgroup2_root())
+        Self::beneath("/")
+    }
+
+    /// Of this machine only what is in or beneath a cgroup; `/` is the whole machine.
+    pub fn beneath(cgroup_root: &str) -> Self {
+        let (proc, named) = (PathBuf::from("/proc"), PathBuf::from("/run/netns"));
+        Self { scope: Scope::new(cgroup_root), ..Self::with_roots(proc, named, cgroup2_root()) }
     }
 
     fn with_roots(proc: PathBuf, named: PathBuf, cgroups: Option<PathBuf>) -> Self {
         Self {
+            scope: Scope::default(),
             namespaces: namespaces::Namespaces::new(proc, named),
             cgroups: cgroups.map(cgroups::Cgroups::new),
             last_scan: None,
@@ -50,10 +60,11 @@ impl Host {
     /// Reads everything; `out` gets what is new or gone since the last scan.
     pub fn scan(&mut self, at: Timestamp, out: &mut Vec<Fact>) {
         let mut bodies = Vec::new();
-        self.namespaces.scan(&mut bodies);
+        self.namespaces.scan(&self.scope, &mut bodies);
         if let Some(cgroups) = &mut self.cgroups {
             cgroups.scan(&mut bodies);
         }
+        bodies.retain(|body| !matches!(body, FactBody::Cgroup { path, .. } if !self.scope.holds(path)));
         self.last_scan = Some(Instant::now());
         out.extend(bodies.into_iter().map(|body| Fact {
             at,
@@ -87,9 +98,16 @@ impl Host {
     pub fn cgroup_made(&mut self, id: u64, path: &str, at: Timestamp, out: &mut Vec<Fact>) {
         if let Some(cgroups) = &mut self.cgroups
             && let Some(body) = cgroups.learn(id, path)
+            && self.scope.holds(path)
         {
             out.push(Fact { at, origin: Origin { source: SourceId::Host, sequence: 0 }, body });
         }
+    }
+
+    /// Of facts about flows, those of the part of the machine that is observed.
+    pub fn admit(&mut self, flows: Vec<Fact>, at: Timestamp) -> Vec<Fact> {
+        let cgroups = self.cgroups.as_ref();
+        self.scope.admit(flows, at, |id| cgroups.and_then(|cgroups| cgroups.path(id)))
     }
 
     fn is_news(&self, flow: &FlowDelta) -> bool {

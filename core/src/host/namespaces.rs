@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use servicemap_map::model::FactBody;
 
 use super::addresses;
+use super::scope::Scope;
 
 /// File system type of namespace files (`NSFS_MAGIC` in `include/uapi/linux/magic.h`).
 const NSFS_MAGIC: rustix::fs::FsWord = 0x6e73_6673;
@@ -46,10 +47,11 @@ impl Namespaces {
     }
 
     /// Reads all namespaces and tells names and addresses that came or went.
-    pub(super) fn scan(&mut self, out: &mut Vec<FactBody>) {
-        self.scan_names(out);
+    pub(super) fn scan(&mut self, scope: &Scope, out: &mut Vec<FactBody>) {
+        let processes = self.processes(scope);
+        self.scan_names(scope, |netns| processes.contains_key(&netns), out);
         let mut seen = BTreeMap::new();
-        for (netns, processes) in self.processes() {
+        for (netns, processes) in processes {
             // A process may end while it is looked at; its namespace has its addresses all the same.
             if let Some(addresses) = processes.iter().find_map(|process| addresses::of_process(process)) {
                 seen.insert(netns, addresses);
@@ -76,20 +78,25 @@ impl Namespaces {
         self.addresses = seen;
     }
 
-    fn scan_names(&mut self, out: &mut Vec<FactBody>) {
+    fn scan_names(&mut self, scope: &Scope, is_used: impl Fn(u32) -> bool, out: &mut Vec<FactBody>) {
         let mut names: BTreeMap<u32, Option<Arc<str>>> = BTreeMap::new();
         self.named_at = changed_at(&self.named);
         for entry in fs::read_dir(&self.named).into_iter().flatten().flatten() {
             let path = entry.path();
             // `ip netns add` makes a plain file and mounts the namespace over it a moment later.
             match inode(&path).filter(|_| is_namespace(&path)) {
+                // A namespace without processes of the part that is observed is not this part's.
+                Some(netns) if !scope.is_whole_machine() && !is_used(netns) => {}
                 Some(netns) => drop(names.insert(netns, Some(entry.file_name().to_string_lossy().into()))),
                 None if is_young(&path) => self.named_at = None,
                 None => {}
             }
         }
         // Process 1 stands for the machine; where it may not be read, this process does.
-        let own = inode(&self.proc.join("1/ns/net")).or_else(|| inode(&self.proc.join("self/ns/net")));
+        // So it does for a part of the machine, which may have a network of its own.
+        let of_machine = || inode(&self.proc.join("1/ns/net"));
+        let own = scope.is_whole_machine().then(of_machine).flatten();
+        let own = own.or_else(|| inode(&self.proc.join("self/ns/net")));
         if let Some(own) = own {
             names.insert(own, None);
         }
@@ -106,14 +113,16 @@ impl Namespaces {
     }
 
     /// For each network namespace the `/proc/PID` of its processes.
-    fn processes(&self) -> BTreeMap<u32, Vec<PathBuf>> {
+    fn processes(&self, scope: &Scope) -> BTreeMap<u32, Vec<PathBuf>> {
         let mut processes: BTreeMap<u32, Vec<PathBuf>> = BTreeMap::new();
         for entry in fs::read_dir(&self.proc).into_iter().flatten().flatten() {
             let name = entry.file_name();
             if !name.to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()) {
                 continue;
             }
-            if let Some(netns) = inode(&entry.path().join("ns/net")) {
+            if let Some(netns) =
+                inode(&entry.path().join("ns/net")).filter(|_| scope.holds_process(&entry.path()))
+            {
                 processes.entry(netns).or_default().push(entry.path());
             }
         }
@@ -146,7 +155,7 @@ mod tests {
 
     fn told(namespaces: &mut Namespaces) -> Vec<FactBody> {
         let mut facts = Vec::new();
-        namespaces.scan_names(&mut facts);
+        namespaces.scan_names(&Scope::default(), |_| true, &mut facts);
         facts
     }
 
@@ -196,7 +205,7 @@ mod tests {
         fs::write(root.path().join("20/net/fib_trie"), "|-- 10.0.0.7\n/32 host LOCAL\n").unwrap();
         let mut namespaces = Namespaces::new(root.path().to_owned(), root.path().join("none"));
         let mut facts = Vec::new();
-        namespaces.scan(&mut facts);
+        namespaces.scan(&Scope::default(), &mut facts);
         let netns = inode(Path::new("/proc/self/ns/net")).unwrap();
         let address = "10.0.0.7".parse().unwrap();
         assert!(facts.contains(&FactBody::Address { netns, address, present: true }), "{facts:?}");

@@ -3,6 +3,7 @@
 //! [`Observer`] owns one thread, `servicemap-map`, which drains the sources into the map (`worker.rs`). Doors pull:
 //! events through a [`Consumer`] each (`consumer.rs`), snapshots and readings whenever they like (`shared.rs`).
 
+mod agents;
 mod consumer;
 mod shared;
 #[cfg(test)]
@@ -13,13 +14,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use servicemap_map::agents::Record;
 use servicemap_map::model::{ObserverInfo, Readings, Snapshot};
 
 use crate::capture::{Capture, CaptureError, CaptureSettings};
 use crate::kubernetes::{self, Kubernetes, KubernetesError};
-use crate::settings::Settings;
+use crate::settings::{Role, Settings};
 use shared::Shared;
 
+pub use agents::Reporter;
 pub use consumer::{Consumer, Initial, Next};
 
 /// What can go wrong with an observer.
@@ -94,7 +97,7 @@ impl Observer {
             kube_config: settings.kube_config.clone(),
             required: settings.enable_k8s_discovery == Some(true),
             namespaces: settings.watch_namespaces.clone(),
-            node: None,
+            node: (settings.role == Role::Agent).then(|| settings.map.host.to_string()),
             ranges: settings.cluster_ranges.clone(),
             length: kubernetes::Length::default(),
         };
@@ -103,6 +106,22 @@ impl Observer {
             self.shared.count_calls_of(kubernetes);
         }
         Ok(kubernetes)
+    }
+
+    /// When to tell what this agent counts. There is one for each agent: what it was told is not told again.
+    pub fn reporter(&self) -> Reporter {
+        Reporter::new(self.settings.report_interval)
+    }
+
+    /// The next records of this agent, waiting at most `timeout`: empty when nothing is to be told yet, `None` once it has
+    /// ended, and where it is none.
+    pub fn next_records(&self, reporter: &mut Reporter, timeout: Duration) -> Option<Vec<Record>> {
+        reporter.next(&self.shared, timeout)
+    }
+
+    /// Takes records of agents. A receiver that is no cluster instance has no use for them.
+    pub fn take_records(&self, records: Vec<Record>) {
+        self.shared.take_records(records);
     }
 
     /// A new consumer of events, with its own place in the log.

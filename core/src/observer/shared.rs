@@ -5,15 +5,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use servicemap_map::ServiceMap;
+use servicemap_map::agents::Record;
 use servicemap_map::model::{
     CaptureHealth, DurationHistogram, Fact, KernelEvents, ObserverInfo, Readings, RunId, Snapshot, SourceId,
     Timestamp,
 };
 use uuid::Uuid;
 
+use super::agents::{self, Part};
 use crate::clock::Clock;
 use crate::kubernetes::{Figures, Kubernetes};
-use crate::settings::Settings;
+use crate::settings::{Role, Settings};
 use crate::sink::FactSink;
 
 /// Waits without an end are this long: what is added to an instant must not overflow.
@@ -33,6 +35,8 @@ pub(super) struct Inner {
     pub(super) processing: BTreeMap<&'static str, DurationHistogram>,
     /// Counters of the calls to the API server, where a cluster is watched.
     pub(super) kubernetes: Option<Arc<Figures>>,
+    /// Its part in a cluster of agents.
+    pub(super) part: Part,
     /// Counts [`Shared::wake`] calls.
     pub(super) wakes: u64,
     /// The thread was begun.
@@ -83,7 +87,11 @@ impl Shared {
         let clock = Clock::default();
         let started_at = clock.now();
         let mut map = ServiceMap::new(settings.map.clone(), run_id, started_at);
-        map.expect(SourceId::Host);
+        if settings.role == Role::Cluster {
+            map.expect(SourceId::Agents);
+        } else {
+            map.expect(SourceId::Host);
+        }
         if settings.enable_k8s_discovery != Some(false) {
             map.expect(SourceId::Kubernetes);
         }
@@ -104,6 +112,7 @@ impl Shared {
             capture: CaptureHealth::default(),
             processing: BTreeMap::new(),
             kubernetes: None,
+            part: Part::new(settings, run_id, started_at),
             wakes: 0,
             started: false,
             stopping: false,
@@ -142,11 +151,25 @@ impl Shared {
 
     /// Applies facts to the map and tells it the time; wakes the doors when events follow.
     pub(super) fn tell(&self, facts: Vec<Fact>) {
+        self.settle(&mut self.lock(), facts);
+    }
+
+    /// Takes what agents told, and tells what follows from it before it returns.
+    pub(super) fn take_records(&self, records: Vec<Record>) {
         let mut inner = self.lock();
+        agents::take(&mut inner, records, self.now());
+        self.settle(&mut inner, Vec::new());
+    }
+
+    fn settle(&self, inner: &mut Inner, mut facts: Vec<Fact>) {
+        let at = self.now();
+        if inner.part.note(&facts) {
+            self.notify();
+        }
+        facts.append(&mut inner.part.facts(&inner.map, at));
         if !facts.is_empty() {
             inner.timed("apply", |map| facts.into_iter().for_each(|fact| map.apply(fact)));
         }
-        let at = self.now();
         let before = (inner.map.log().next_sequence(), inner.map.is_ready());
         inner.timed("advance", |map| map.advance(at));
         if before != (inner.map.log().next_sequence(), inner.map.is_ready()) {
@@ -236,6 +259,7 @@ impl Shared {
             statistics: inner.map.statistics().clone(),
             kernel: inner.kernel,
             capture: inner.capture,
+            agents: inner.part.statistics(),
             k8s_api_calls,
             processing,
         }

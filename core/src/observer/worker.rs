@@ -9,7 +9,7 @@ use super::shared::Shared;
 use crate::capture::Capture;
 use crate::host::Host;
 use crate::kubernetes::Kubernetes;
-use crate::settings::Settings;
+use crate::settings::{Role, Settings};
 
 /// How long a flow that the kernel announced may wait to be fetched; looking costs no system call.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
@@ -19,7 +19,8 @@ pub(super) struct Worker {
     capture: Option<Capture>,
     /// Tells by itself; kept to be ended.
     kubernetes: Option<Kubernetes>,
-    host: Host,
+    /// This machine; none where only agents observe.
+    host: Option<Host>,
     shared: Arc<Shared>,
     drain_interval: Duration,
     last_drain: Instant,
@@ -46,7 +47,7 @@ impl Worker {
         Self {
             capture,
             kubernetes,
-            host: Host::new(),
+            host: (settings.role != Role::Cluster).then(|| Host::beneath(&settings.cgroup_root)),
             shared,
             drain_interval: settings.drain_interval,
             last_drain: Instant::now(),
@@ -74,8 +75,10 @@ impl Worker {
 
     /// What exists at the start: names first, then the sockets that are open already.
     fn first_round(&mut self) {
-        self.host.scan(self.shared.now(), &mut self.facts);
-        self.ready(SourceId::Host);
+        if let Some(host) = &mut self.host {
+            host.scan(self.shared.now(), &mut self.facts);
+            self.ready(SourceId::Host);
+        }
         if let Some(capture) = &mut self.capture {
             if let Err(error) = capture.first_pass() {
                 tracing::warn!("connections open before the start are not in the map: {error}");
@@ -101,16 +104,19 @@ impl Worker {
             return false;
         };
         let poll = capture.poll(LOOK_INTERVAL);
-        for made in poll.cgroups {
-            self.host.cgroup_made(made.id, &made.path, self.shared.now(), &mut self.facts);
+        if let Some(host) = &mut self.host {
+            for made in poll.cgroups {
+                host.cgroup_made(made.id, &made.path, self.shared.now(), &mut self.facts);
+            }
         }
         poll.new_flow
     }
 
     fn drain(&mut self) {
         self.last_drain = Instant::now();
+        let Some(host) = &mut self.host else { return };
         let Some(capture) = &mut self.capture else {
-            self.host.follow(&[], self.shared.now(), &mut self.facts);
+            host.follow(&[], self.shared.now(), &mut self.facts);
             return;
         };
         let started = Instant::now();
@@ -123,8 +129,9 @@ impl Worker {
         inner.capture = counters.health;
         inner.processing.entry("drain").or_default().observe(started.elapsed());
         drop(inner);
-        self.host.follow(&self.flows, self.shared.now(), &mut self.facts);
-        self.facts.append(&mut self.flows);
+        let now = self.shared.now();
+        host.follow(&self.flows, now, &mut self.facts);
+        self.facts.append(&mut host.admit(std::mem::take(&mut self.flows), now));
     }
 
     fn tell(&mut self) {

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use prost::Message;
+use servicemap_map::agents::Record;
 use servicemap_map::changes::Batch;
 use servicemap_map::model::{ObserverInfo, Readings, Snapshot};
 
@@ -14,7 +16,7 @@ use crate::Next;
 use crate::settings::LabelFilter;
 use crate::telemetry::debug::{self, Verbosity};
 use crate::telemetry::otlp_grpc::{Payload, Queue};
-use crate::telemetry::{logs, metrics};
+use crate::telemetry::{agents, logs, metrics};
 
 /// Bound of what a request holds before compression. gRPC receivers refuse messages above 4 MiB by default, the
 /// Collector too.
@@ -83,16 +85,27 @@ fn send_logs(
         );
     }
     for request in logs::requests(&batch.events, snapshot, observer, labels, REQUEST_BYTES) {
-        let items = request
-            .resource_logs
-            .iter()
-            .flat_map(|logs| &logs.scope_logs)
-            .map(|scope| scope.log_records.len())
-            .sum();
-        send(&request, items, sinks, |mut out, id, verbosity| {
-            debug::show_logs(&mut out, id, &request, verbosity)
-        });
+        send_log_records(&request, sinks);
     }
+}
+
+/// Carries an agent's records until `next` says that there are no more.
+pub(super) fn pump_records(
+    mut next: impl FnMut() -> Option<Vec<Record>>,
+    observer: impl Fn() -> ObserverInfo,
+    sinks: &[Sink],
+) {
+    while let Some(records) = next() {
+        for request in agents::requests(&records, &observer(), REQUEST_BYTES) {
+            send_log_records(&request, sinks);
+        }
+    }
+}
+
+fn send_log_records(request: &ExportLogsServiceRequest, sinks: &[Sink]) {
+    let scopes = request.resource_logs.iter().flat_map(|logs| &logs.scope_logs);
+    let items = scopes.map(|scope| scope.log_records.len()).sum();
+    send(request, items, sinks, |mut out, id, verbosity| debug::show_logs(&mut out, id, request, verbosity));
 }
 
 /// Carries metrics at once and then at every interval, and a last time when `stop` is closed.

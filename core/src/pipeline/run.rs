@@ -12,9 +12,11 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::config::{Config, Exporter, Pipeline};
-use super::pump::{DebugSink, Sink, pump_logs, pump_metrics};
+use super::config::{self, Config, Exporter, Pipeline};
+use super::pump::{DebugSink, Sink, pump_logs, pump_metrics, pump_records};
+use crate::settings::Role;
 use crate::telemetry::otlp_grpc::{self, Connection, Sending, Signal, UnreachableError};
+use crate::telemetry::otlp_receiver;
 use crate::telemetry::prometheus_server::{self, ListenError, Server};
 use crate::{Initial, Observer, ObserverError, Settings};
 
@@ -27,6 +29,8 @@ const STOP_DEADLINE: Duration = Duration::from_secs(5);
 /// How long exporters may take to send what is left; with the observers' time still within the 30 s that systemd and
 /// Kubernetes leave.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(10);
+/// How long requests of agents that run may take when the receiver stops.
+const DOOR_DRAIN: Duration = Duration::from_secs(1);
 /// How often it is looked whether the observers still run.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -48,6 +52,14 @@ pub enum RunError {
         id: String,
         /// Why.
         source: ListenError,
+    },
+    /// A port for agents cannot be listened on.
+    #[error("receivers::{id}: {source}")]
+    ListenForAgents {
+        /// The receiver.
+        id: String,
+        /// Why.
+        source: otlp_receiver::ListenError,
     },
     /// An observer cannot be started.
     #[error("receivers::{id}: {source}")]
@@ -71,10 +83,14 @@ pub enum RunError {
 /// Runs the pipelines until `shutdown` is true or its sender is gone.
 pub async fn run(config: Config, shutdown: watch::Receiver<bool>) -> Result<(), RunError> {
     let opened = open_exporters(&config).await?;
+    let doors = open_doors(&config).await?;
     let observers = start_observers(&config).await?;
     let mut running = Running::default();
     running.start(&config, &observers, opened);
+    running.open(doors, &observers);
     let outcome = wait(&observers, shutdown).await;
+    // Agents that send on are told to try again: the next instance takes it.
+    running.close_doors().await;
     let stopped = stop_observers(observers).await;
     running.finish().await?;
     outcome.and(stopped)
@@ -99,6 +115,23 @@ async fn wait(
     }
 }
 
+/// Binds the endpoints of what agents tell.
+async fn open_doors(config: &Config) -> Result<Vec<(String, otlp_receiver::Server)>, RunError> {
+    let mut doors = Vec::new();
+    for (id, receiver) in &config.receivers {
+        let config::Receiver::Otlp(settings) = receiver else { continue };
+        let bound = otlp_receiver::Server::bind(settings).await;
+        let server = bound.map_err(|source| RunError::ListenForAgents { id: id.clone(), source })?;
+        for (protocol, address) in ["grpc", "http"].into_iter().zip(server.addresses()) {
+            if let Some(address) = address {
+                tracing::info!("receivers::{id}: takes what agents count at {address} ({protocol})");
+            }
+        }
+        doors.push((id.clone(), server));
+    }
+    Ok(doors)
+}
+
 /// One observer, shared by every pipeline that names its receiver.
 struct Receiver {
     observer: Observer,
@@ -107,19 +140,20 @@ struct Receiver {
 
 async fn start_observers(config: &Config) -> Result<BTreeMap<String, Receiver>, RunError> {
     let mut observers = BTreeMap::new();
-    for (id, settings) in &config.receivers {
+    for (id, receiver) in &config.receivers {
+        let config::Receiver::Servicemap(settings) = receiver else { continue };
         if !config.pipelines.iter().any(|pipeline| pipeline.receivers.contains(id)) {
             tracing::warn!("receivers::{id}: no pipeline has it; it is not started");
             continue;
         }
-        let observer = Observer::new(settings.clone());
+        let observer = Observer::new((**settings).clone());
         // Loading programs into the kernel blocks.
         let starting = observer.clone();
         if let Err(source) = tokio::task::spawn_blocking(move || starting.start()).await? {
             stop_observers(observers).await?;
             return Err(RunError::Observer { id: id.clone(), source });
         }
-        observers.insert(id.clone(), Receiver { observer, settings: settings.clone() });
+        observers.insert(id.clone(), Receiver { observer, settings: (**settings).clone() });
     }
     Ok(observers)
 }
@@ -179,6 +213,9 @@ struct Running {
     queues: BTreeMap<(String, &'static str), otlp_grpc::Queue>,
     sendings: Vec<Sending>,
     servers: Vec<JoinHandle<std::io::Result<()>>>,
+    /// Where agents tell; they end before the observers do.
+    doors: Vec<JoinHandle<std::io::Result<()>>>,
+    stop_doors: watch::Sender<bool>,
     /// Servers end when this is true or gone.
     stop_servers: watch::Sender<bool>,
 }
@@ -201,6 +238,32 @@ impl Running {
         }
         // The pumps have their own: the queues are to close when the pumps end.
         self.queues.clear();
+    }
+
+    /// Lets agents in.
+    fn open(&mut self, doors: Vec<(String, otlp_receiver::Server)>, observers: &BTreeMap<String, Receiver>) {
+        let cluster = observers.values().find(|receiver| receiver.settings.role == Role::Cluster);
+        let Some(cluster) = cluster else { return };
+        for (id, server) in doors {
+            let (observer, stop) = (cluster.observer.clone(), self.stop_doors.subscribe());
+            let sink: otlp_receiver::Sink = Arc::new(move |records| observer.take_records(records));
+            let id = format!("receivers::{id}");
+            self.doors.push(tokio::spawn(async move { server.serve(&id, sink, stop).await }));
+        }
+    }
+
+    /// Takes nothing more from agents.
+    async fn close_doors(&mut self) {
+        self.stop_doors.send_replace(true);
+        for mut door in std::mem::take(&mut self.doors) {
+            match tokio::time::timeout(DOOR_DRAIN, &mut door).await {
+                Ok(Ok(Ok(()))) => {}
+                Ok(Ok(Err(error))) => tracing::warn!("an otlp receiver ended with an error: {error}"),
+                Ok(Err(error)) => tracing::error!("an otlp receiver ended by a defect: {error}"),
+                // An agent that holds its connection open is cut off.
+                Err(_) => door.abort(),
+            }
+        }
     }
 
     /// Where a pipeline's signal goes; servers are started here.
@@ -250,6 +313,14 @@ impl Running {
 
     fn start_logs(&mut self, receiver: &Receiver, sinks: Vec<Sink>) {
         let (observer, labels) = (receiver.observer.clone(), receiver.settings.labels.clone());
+        if receiver.settings.role == Role::Agent {
+            self.pumps.push(tokio::task::spawn_blocking(move || {
+                let mut reporter = observer.reporter();
+                let next = || observer.next_records(&mut reporter, PULL_TIMEOUT);
+                pump_records(next, || observer.info(), &sinks);
+            }));
+            return;
+        }
         self.pumps.push(tokio::task::spawn_blocking(move || {
             let mut consumer = observer.consumer(Initial::Snapshot);
             let next = || observer.next(&mut consumer, BATCH_EVENTS, PULL_TIMEOUT);
@@ -284,7 +355,7 @@ impl Running {
 
     /// Waits for pumps, then for what is in the queues, then for scrapes that run.
     async fn finish(self) -> Result<(), RunError> {
-        let Self { pumps, stops, queues, sendings, servers, stop_servers } = self;
+        let Self { pumps, stops, queues, sendings, servers, stop_servers, .. } = self;
         drop((stops, queues));
         for pump in pumps {
             pump.await?;

@@ -28,11 +28,30 @@ const DEFAULT_NAME: &str = "servicemap";
 /// Edges that get metric series of their own: eight series each, so 16,000 series, which one Prometheus takes easily.
 pub const DEFAULT_MAX_EDGE_SERIES: usize = 2_000;
 
+/// What part an observer has in a cluster of agents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Observes this machine, and the cluster where one is reachable, and keeps the map.
+    #[default]
+    AllInOne,
+    /// Observes this machine and tells a cluster instance what it counts.
+    Agent,
+    /// Watches the cluster, takes what agents count, and keeps the map.
+    Cluster,
+}
+
 /// What an observer is to do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Name of this observer, for logs.
     pub name: String,
+    /// Its part in a cluster of agents.
+    pub role: Role,
+    /// Observe only sockets whose cgroup is this one or beneath it, and the network namespaces of such processes; `/` is the
+    /// whole machine.
+    pub cgroup_root: String,
+    /// Time between two reports of an agent (5 s); flows that are new are told at once.
+    pub report_interval: Duration,
     /// Watch the cluster's objects: yes, no, or (`None`, the default) where a cluster is reachable.
     pub enable_k8s_discovery: Option<bool>,
     /// Path of the kubeconfig file; `None` for the usual places.
@@ -62,6 +81,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             name: DEFAULT_NAME.to_owned(),
+            role: Role::default(),
+            cgroup_root: "/".to_owned(),
+            report_interval: servicemap_map::agents::REPORT_INTERVAL,
             enable_k8s_discovery: None,
             kube_config: None,
             watch_namespaces: Vec::new(),

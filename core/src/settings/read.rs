@@ -8,7 +8,7 @@ use servicemap_map::model::AddressRange;
 use servicemap_map::{EmissionMode, EnvironmentRule, EnvironmentSettings, HealthSettings, MapSettings};
 
 use super::reader::Section;
-use super::{HookChoice, LabelFilter, Settings};
+use super::{HookChoice, LabelFilter, Role, Settings};
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -25,6 +25,9 @@ const WAIT: RangeInclusive<Duration> = Duration::ZERO..=HOUR;
 const LEARNING: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(720);
 /// Drains: a shorter interval than 100 ms costs CPU for nothing, a longer one than a minute fills the kernel's maps.
 const DRAIN: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(1);
+/// Reports of agents: a shorter interval than 100 ms tells nothing new, and an agent that is not heard for three of them is
+/// lost.
+const REPORTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(1);
 /// Window in which attempts are counted for health.
 const WINDOW: RangeInclusive<Duration> = Duration::from_secs(1)..=HOUR;
 /// Events kept: an event is about 500 bytes, so a million is half a gigabyte.
@@ -47,14 +50,20 @@ const RATIO: RangeInclusive<f64> = 0.0..=1.0;
 /// Reads the settings of an observer.
 pub(super) fn settings(section: &mut Section<'_, '_>) -> Settings {
     let default = Settings::default();
+    let role = section
+        .choice("role", &[("all_in_one", Role::AllInOne), ("agent", Role::Agent), ("cluster", Role::Cluster)])
+        .unwrap_or_default();
     Settings {
+        role,
+        cgroup_root: cgroup_root(section).unwrap_or(default.cgroup_root),
+        report_interval: section.duration("report_interval", REPORTS).unwrap_or(default.report_interval),
         name: section.text("name").unwrap_or(default.name),
         enable_k8s_discovery: section.flag("enable_k8s_discovery"),
         kube_config: section.text("kube_config").filter(|path| !path.is_empty()),
         watch_namespaces: section.texts("watch_namespaces").unwrap_or_default(),
         cluster_ranges: cluster_ranges(section),
         labels: LabelFilter::new(section.texts("labels").unwrap_or_default()),
-        enable_ebpf: section.flag("enable_ebpf").unwrap_or(default.enable_ebpf),
+        enable_ebpf: enable_ebpf(section, role).unwrap_or(default.enable_ebpf),
         capture_hook: section
             .choice(
                 "capture_hook",
@@ -68,6 +77,30 @@ pub(super) fn settings(section: &mut Section<'_, '_>) -> Settings {
         max_edge_series: section.count("max_edge_series", EDGE_SERIES).unwrap_or(default.max_edge_series),
         map: map(section, default.map),
     }
+}
+
+fn cgroup_root(section: &mut Section<'_, '_>) -> Option<String> {
+    let root = section.text("cgroup_root")?;
+    if !root.starts_with('/') {
+        let message = format!(
+            "{root:?} does not begin with \"/\"; write the path below the cgroup v2 hierarchy, such as \"/kubepods.slice\""
+        );
+        section.problem("cgroup_root", message);
+    }
+    Some(root)
+}
+
+/// A cluster instance counts nothing itself: the agent of its machine does.
+fn enable_ebpf(section: &mut Section<'_, '_>, role: Role) -> Option<bool> {
+    let enabled = section.flag("enable_ebpf");
+    if role != Role::Cluster {
+        return enabled;
+    }
+    if enabled == Some(true) {
+        let message = "a receiver with role cluster takes what agents count and counts nothing itself; remove it, and run an agent on this machine, too";
+        section.problem("enable_ebpf", message.to_owned());
+    }
+    Some(false)
 }
 
 fn cluster_ranges(section: &mut Section<'_, '_>) -> Vec<AddressRange> {

@@ -29,7 +29,7 @@ fn default_host_is_this_machine() {
 #[test]
 fn every_name_is_read() {
     let json = br#"{
-        "name":"n","cluster_name":"c","buffer_size":11,"enable_k8s_discovery":true,"kube_config":"/k","watch_namespaces":["a","b"],
+        "name":"n","role":"agent","cgroup_root":"/one","report_interval":"9s","cluster_name":"c","buffer_size":11,"enable_k8s_discovery":true,"kube_config":"/k","watch_namespaces":["a","b"],
         "cluster_ranges":["10.96.0.0/12"],"labels":["app"],
         "enable_ebpf":false,"service_timeout":"11s","connection_timeout":"12s","emission_mode":"full","full_snapshot_interval":"13s",
         "min_emit_interval":"14s","debounce_window":"15s","learning_period":"0","drain_interval":"200ms","dependency_retention":"16h",
@@ -42,6 +42,9 @@ fn every_name_is_read() {
     let s = Duration::from_secs;
     let expected = Settings {
         name: "n".to_owned(),
+        role: Role::Agent,
+        cgroup_root: "/one".to_owned(),
+        report_interval: s(9),
         enable_k8s_discovery: Some(true),
         kube_config: Some("/k".to_owned()),
         watch_namespaces: vec!["a".to_owned(), "b".to_owned()],
@@ -151,4 +154,17 @@ fn broken_json_says_where() {
             r#"settings: not valid JSON: key "name" stands twice in one map; remove one of them at line 1 column 18"#
         ]
     );
+}
+
+#[test]
+fn a_cluster_instance_counts_nothing_itself() {
+    assert!(!Settings::from_json(br#"{"role":"cluster"}"#).unwrap().enable_ebpf);
+    let refused = Settings::from_json(br#"{"role":"cluster","enable_ebpf":true}"#).unwrap_err();
+    assert!(refused.to_string().contains("run an agent on this machine, too"), "{refused}");
+}
+
+#[test]
+fn a_branch_of_the_cgroup_tree_is_an_absolute_path() {
+    let refused = Settings::from_json(br#"{"cgroup_root":"kubepods.slice"}"#).unwrap_err();
+    assert!(refused.to_string().contains("does not begin with"), "{refused}");
 }

@@ -393,8 +393,38 @@ pub static CAPTURE_RESIDUAL: Descriptor = Descriptor {
     help: "How many of these the last complete comparison found: 0 while the map is exact.",
 };
 
+/// Agents of a cluster instance; without one it has no samples, like the two after it.
+pub static AGENTS: Descriptor = Descriptor {
+    prometheus: "servicemap_agents",
+    otlp: "servicemap.agents",
+    kind: Kind::Gauge,
+    unit: "{agent}",
+    labels: &[label("state", Attribute::Text("servicemap.agent.state"))],
+    help: "Machines whose agents are heard (observed), and those whose agents are not any more (lost).",
+};
+
+/// What became of agents' records.
+pub static AGENT_RECORDS: Descriptor = Descriptor {
+    prometheus: "servicemap_agent_records_total",
+    otlp: "servicemap.agent.records",
+    kind: Kind::Counter,
+    unit: "{record}",
+    labels: &[label("outcome", Attribute::Text("servicemap.agent.record.outcome"))],
+    help: "Records of agents that came: taken, repeated or older than what was known, stale (of a run that is over), turned away.",
+};
+
+/// Records that did not come.
+pub static AGENT_RECORDS_MISSING: Descriptor = Descriptor {
+    prometheus: "servicemap_agent_records_missing",
+    otlp: "servicemap.agent.records.missing",
+    kind: Kind::Gauge,
+    unit: "{record}",
+    labels: &[],
+    help: "Records of agents that have not come although later ones have; the next full report makes good for them.",
+};
+
 /// Every metric, in the order in which they are shown.
-pub static ALL: [&Descriptor; 26] = [
+pub static ALL: [&Descriptor; 29] = [
     &SERVICES_DISCOVERED,
     &SERVICES_REMOVED,
     &SERVICES_ACTIVE,
@@ -421,6 +451,9 @@ pub static ALL: [&Descriptor; 26] = [
     &CAPTURE_DEGRADED,
     &CAPTURE_MENDED,
     &CAPTURE_RESIDUAL,
+    &AGENTS,
+    &AGENT_RECORDS,
+    &AGENT_RECORDS_MISSING,
 ];
 
 #[cfg(test)]

@@ -213,6 +213,17 @@ impl<'a> Builder<'a> {
         let gaps = statistics.gaps.iter().map(|(reason, n)| self.point([text(reason.as_str())], *n));
         let capture = &self.readings.capture;
         let degraded = capture.by_reason().map(|(reason, n)| self.point([text(reason)], n));
+        let agents = self.readings.agents.as_ref();
+        let heard = agents.map(|agents| [("observed", agents.observed), ("lost", agents.lost)]);
+        let records = agents.map(|agents| {
+            [
+                ("taken", agents.taken),
+                ("repeated", agents.repeated),
+                ("stale", agents.stale),
+                ("turned_away", agents.turned_away),
+            ]
+        });
+        let labelled = |(label, n)| self.point([text(label)], n);
         vec![
             family(&metric::BUILD_INFO, [self.point([text(&self.readings.snapshot.observer.version)], 1)]),
             family(&metric::GAPS, gaps),
@@ -222,6 +233,9 @@ impl<'a> Builder<'a> {
             family(&metric::CAPTURE_DEGRADED, degraded),
             family(&metric::CAPTURE_MENDED, [self.point([], capture.mended)]),
             family(&metric::CAPTURE_RESIDUAL, [self.point([], capture.residual)]),
+            family(&metric::AGENTS, heard.into_iter().flatten().map(labelled)),
+            family(&metric::AGENT_RECORDS, records.into_iter().flatten().map(labelled)),
+            family(&metric::AGENT_RECORDS_MISSING, agents.map(|agents| self.point([], agents.missing))),
         ]
     }
 

@@ -152,6 +152,7 @@ pub(crate) fn readings() -> Readings {
             mended: 37,
             residual: 2,
         },
+        agents: None,
         k8s_api_calls: BTreeMap::new(),
         processing: BTreeMap::from([("drain", drain)]),
     }

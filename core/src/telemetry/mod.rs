@@ -2,8 +2,9 @@
 //!
 //! Encoders need no runtime and no network, so an embedding host has them too: [`logs`] turns events into OTLP log
 //! records, [`metrics`] turns readings into OTLP metrics, [`prometheus`] into what a scrape reads. Both take their
-//! names from one table, [`descriptors`]. With the feature `export` there are also the exporters that send and serve.
+//! names from one table, [`descriptors`]; [`agents`] writes and reads what agents tell a cluster instance. With the feature `export` there are also the exporters that send and serve.
 
+pub mod agents;
 pub mod descriptors;
 pub mod families;
 pub mod logs;
@@ -15,6 +16,8 @@ pub mod prometheus;
 pub mod debug;
 #[cfg(feature = "export")]
 pub mod otlp_grpc;
+#[cfg(feature = "export")]
+pub mod otlp_receiver;
 #[cfg(feature = "export")]
 pub mod prometheus_server;
 

@@ -37,6 +37,8 @@ pub struct Book {
     namespaces: HashMap<u32, Option<Arc<str>>>,
     addresses: BTreeSet<(u32, IpAddr)>,
     gaps: Vec<Gap>,
+    /// Flows that were never told.
+    untold: usize,
     turned_away: u64,
     complete: bool,
 }
@@ -64,6 +66,7 @@ impl Book {
             namespaces: HashMap::default(),
             addresses: BTreeSet::new(),
             gaps: Vec::new(),
+            untold: 0,
             turned_away: 0,
             complete: false,
         }
@@ -96,8 +99,13 @@ impl Book {
     }
 
     /// Whether there are flows that were never told: they need not wait for the next report.
-    pub fn has_news(&self) -> bool {
-        self.flows.values().any(|entry| !entry.told)
+    pub const fn has_news(&self) -> bool {
+        self.untold > 0
+    }
+
+    /// Whether everything that was open when the agent began has been found.
+    pub const fn is_complete(&self) -> bool {
+        self.complete
     }
 
     /// Flows that were never told.
@@ -138,7 +146,8 @@ impl Book {
         chosen.sort_by(|a, b| (a.since, &a.totals.key).cmp(&(b.since, &b.totals.key)));
         let mut records = Vec::with_capacity(chosen.len());
         for entry in chosen {
-            (entry.told, entry.changed) = (true, false);
+            self.untold -= usize::from(!std::mem::replace(&mut entry.told, true));
+            entry.changed = false;
             self.sequence += 1;
             let key = &entry.totals.key;
             let namespace = match self.namespaces.get(&key.netns) {
@@ -175,9 +184,12 @@ impl Book {
     }
 
     fn count(&mut self, delta: &FlowDelta, at: Timestamp) {
-        if !self.flows.contains_key(&delta.key) && self.flows.len() >= self.max_flows {
-            self.turned_away += 1;
-            return;
+        if !self.flows.contains_key(&delta.key) {
+            if self.flows.len() >= self.max_flows {
+                self.turned_away += 1;
+                return;
+            }
+            self.untold += 1;
         }
         let since = self.sequence + 1;
         let entry = self.flows.entry(delta.key.clone()).or_insert_with(|| Entry {

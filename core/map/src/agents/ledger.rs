@@ -8,7 +8,7 @@ use super::MAX_REPORTED_ADDRESSES;
 use super::machine::{Machine, Taken};
 use super::record::{Head, Record, RecordBody, StateRecord};
 use crate::collections::HashMap;
-use crate::model::{Fact, FactBody, Gap, GapReason, MachineId, Origin, SourceId, Timestamp};
+use crate::model::{AgentStatistics, Fact, FactBody, Gap, GapReason, MachineId, Origin, SourceId, Timestamp};
 use crate::resolve::MAX_MACHINES;
 
 /// A machine that was not heard of for this long is forgotten: longer than any restart, shorter than anybody would look
@@ -18,25 +18,6 @@ const FORGOTTEN_AFTER: Duration = Duration::from_mins(10);
 /// Longest machine name that is taken: Kubernetes and DNS allow 253 characters.
 const MAX_NAME_LENGTH: usize = 253;
 
-/// What became of the records so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LedgerStatistics {
-    /// Records that came.
-    pub records: u64,
-    /// Of them, those that had come before or were older than what is known: they change nothing.
-    pub repeated: u64,
-    /// Of them, those of runs that are over.
-    pub stale: u64,
-    /// Of them, those of machines or flows for which there was no room.
-    pub turned_away: u64,
-    /// Records that have not come although later ones have. What they said comes again with the next full report.
-    pub missing: u64,
-    /// Machines that are heard.
-    pub observed: u64,
-    /// Machines whose agents are not heard any more.
-    pub lost: u64,
-}
-
 /// Adds up what the agents of many machines tell.
 #[derive(Debug)]
 pub struct Ledger {
@@ -44,7 +25,7 @@ pub struct Ledger {
     next: u32,
     max_flows: usize,
     flows: usize,
-    statistics: LedgerStatistics,
+    statistics: AgentStatistics,
     turned_away: u64,
     facts: Vec<Fact>,
 }
@@ -57,7 +38,7 @@ impl Ledger {
             next: 0,
             max_flows,
             flows: 0,
-            statistics: LedgerStatistics::default(),
+            statistics: AgentStatistics::default(),
             turned_away: 0,
             facts: Vec::new(),
         }
@@ -66,7 +47,6 @@ impl Ledger {
     /// Takes a record that came at an instant by the clock of this instance. Instants in it that are later are taken as
     /// this one: clocks of machines differ.
     pub fn take(&mut self, record: Record, now: Timestamp) {
-        self.statistics.records += 1;
         let Record { head, at, body } = record;
         let Some(mut machine) = self.machine(&head, now) else { return };
         let at = at.min(now);
@@ -85,15 +65,19 @@ impl Ledger {
                 flow.totals.last = flow.totals.last.min(now);
                 let has_room = self.flows < self.max_flows;
                 match machine.take_flow(*flow, head.sequence, has_room, &mut bodies) {
-                    Taken::News => {}
+                    Taken::News => self.statistics.taken += 1,
                     Taken::Repeated => self.statistics.repeated += 1,
                     Taken::TurnedAway => self.turn_away(),
                 }
             }
             RecordBody::State(state) if is_new => {
+                self.statistics.taken += 1;
                 Self::take_state(&mut machine, &state, head.sequence, now, &mut bodies);
             }
-            RecordBody::Gap(gap) if is_new => bodies.push(FactBody::Gap(gap)),
+            RecordBody::Gap(gap) if is_new => {
+                self.statistics.taken += 1;
+                bodies.push(FactBody::Gap(gap));
+            }
             RecordBody::State(_) | RecordBody::Gap(_) => self.statistics.repeated += 1,
         }
         self.flows = (self.flows + machine.flows()).saturating_sub(before);
@@ -145,9 +129,9 @@ impl Ledger {
     }
 
     /// What became of the records so far.
-    pub fn statistics(&self) -> LedgerStatistics {
+    pub fn statistics(&self) -> AgentStatistics {
         let observed = self.machines.values().filter(|machine| machine.observed).count();
-        LedgerStatistics {
+        AgentStatistics {
             missing: self.machines.values().map(|machine| machine.missing() as u64).sum(),
             observed: observed as u64,
             lost: (self.machines.len() - observed) as u64,

@@ -16,7 +16,7 @@ mod totals;
 use std::time::Duration;
 
 pub use book::Book;
-pub use ledger::{Ledger, LedgerStatistics};
+pub use ledger::Ledger;
 pub use record::{FlowRecord, Head, NamespaceName, Record, RecordBody, StateRecord};
 
 /// Time between two reports of an agent where nothing else is set.

@@ -26,6 +26,17 @@ pub enum GapReason {
 }
 
 impl GapReason {
+    /// Every reason.
+    pub const ALL: [Self; 7] = [
+        Self::FlowMapFull,
+        Self::SocketStorageRefused,
+        Self::ListenerMapFull,
+        Self::UntrackedSocket,
+        Self::SourceUnavailable,
+        Self::MapBound,
+        Self::AgentLost,
+    ];
+
     /// The word in JSON, metrics and OTLP.
     pub const fn as_str(self) -> &'static str {
         match self {

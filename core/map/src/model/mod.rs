@@ -31,7 +31,7 @@ pub use kubernetes::{
     SliceEndpoint, SlicePort,
 };
 pub use latency::ConnectLatency;
-pub use readings::{CaptureHealth, DurationHistogram, KernelEvents, Readings, Statistics};
+pub use readings::{AgentStatistics, CaptureHealth, DurationHistogram, KernelEvents, Readings, Statistics};
 pub use service::{Endpoint, Service, ServiceRef, ServiceType};
 pub use snapshot::{
     DisallowedConnection, ObserverInfo, PolicySide, Snapshot, SnapshotTopology, SnapshotTotals,

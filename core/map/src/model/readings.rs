@@ -128,6 +128,25 @@ impl DurationHistogram {
     }
 }
 
+/// What agents told, and who is heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AgentStatistics {
+    /// Records that said something new.
+    pub taken: u64,
+    /// Records that had come before or were older than what is known: they change nothing.
+    pub repeated: u64,
+    /// Records of runs that are over.
+    pub stale: u64,
+    /// Records of machines or flows for which there was no room.
+    pub turned_away: u64,
+    /// Records that have not come although later ones have. What they said comes again with the next full report.
+    pub missing: u64,
+    /// Machines that are heard.
+    pub observed: u64,
+    /// Machines whose agents are not heard any more.
+    pub lost: u64,
+}
+
 /// Everything that metrics are made of, at one instant.
 #[derive(Clone, Debug)]
 pub struct Readings {
@@ -141,6 +160,8 @@ pub struct Readings {
     pub kernel: KernelEvents,
     /// What the kernel side could not do as well as it should.
     pub capture: CaptureHealth,
+    /// What agents told; of a cluster instance.
+    pub agents: Option<AgentStatistics>,
     /// Calls to the cluster's API server, by resource (`pods`) and operation (`list`, `watch`, `get`).
     pub k8s_api_calls: BTreeMap<(&'static str, &'static str), u64>,
     /// Durations by operation: `drain`, `apply`, `advance`, `snapshot`, and where a cluster is watched `decode`.

@@ -21,6 +21,11 @@ use crate::resolve::{Declared, Instant};
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 impl State {
+    /// Names of the cluster's nodes.
+    pub(crate) fn node_names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.resolver.cluster.node_names()
+    }
+
     /// An object of the cluster is so, or is gone.
     pub(crate) fn learn_object(&mut self, fact: KubernetesFact, at: Timestamp) {
         let touched = self.resolver.cluster.learn(fact, at);

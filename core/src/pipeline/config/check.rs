@@ -1,12 +1,12 @@
 //! From the merged tree to a checked configuration. Every mistake is reported, none stops the check.
 
 use super::component::{self, ComponentKind};
-use super::{Config, Exporter, LogLevel, Pipeline};
+use super::{Config, Exporter, LogLevel, Pipeline, Receiver, roles};
 use crate::settings::Settings;
 use crate::settings::reader::{Problem, Section, join, nearest};
 use crate::settings::tree::{Entry, Node, Origin, Value};
 use crate::telemetry::otlp_grpc::Signal;
-use crate::telemetry::{debug, otlp_grpc, prometheus_server};
+use crate::telemetry::{debug, otlp_grpc, otlp_receiver, prometheus_server};
 
 const SIGNALS: [Signal; 2] = [Signal::Logs, Signal::Metrics];
 
@@ -20,9 +20,7 @@ pub(super) fn check(tree: Node, problems: &mut Vec<Problem>) -> Config {
     let service = top.node("service").map(|node| (node, "service"));
     top.finish();
 
-    let receivers = configured(ComponentKind::Receiver, receivers, problems, |_, node, path, problems| {
-        Settings::from_tree(node, path, problems)
-    });
+    let receivers = configured(ComponentKind::Receiver, receivers, problems, receiver);
     let exporters = configured(ComponentKind::Exporter, exporters, problems, exporter);
     configured(ComponentKind::Processor, processors, problems, |_, _, _, _| ());
     configured(ComponentKind::Extension, extensions, problems, |_, _, _, _| ());
@@ -46,9 +44,11 @@ pub(super) fn check(tree: Node, problems: &mut Vec<Problem>) -> Config {
         references(node, ComponentKind::Extension, "service::extensions", &[], problems);
     }
 
+    roles::check_receivers(&receivers, problems);
     let receiver_ids: Vec<_> = receivers.iter().map(|(id, _)| id.as_str()).collect();
     let exporter_ids: Vec<_> = exporters.iter().map(|(id, _)| id.as_str()).collect();
     let pipelines = check_pipelines(pipelines, &receiver_ids, &exporter_ids, problems);
+    roles::check_pipelines(&receivers, &pipelines, problems);
     Config { receivers, exporters, pipelines, log_level, tree }
 }
 
@@ -56,6 +56,16 @@ fn read_log_level(section: &mut Section<'_, '_>) -> LogLevel {
     let levels = [LogLevel::Debug, LogLevel::Info, LogLevel::Warn, LogLevel::Error]
         .map(|level| (level.as_str(), level));
     section.choice("level", &levels).unwrap_or_default()
+}
+
+fn receiver(component: &str, node: &Node, path: &str, problems: &mut Vec<Problem>) -> Receiver {
+    if component == "otlp" {
+        let mut section = Section::new(node, path, problems);
+        let settings = otlp_receiver::Settings::read(&mut section);
+        section.finish();
+        return Receiver::Otlp(settings);
+    }
+    Receiver::Servicemap(Box::new(Settings::from_tree(node, path, problems)))
 }
 
 fn exporter(component: &str, node: &Node, path: &str, problems: &mut Vec<Problem>) -> Exporter {

@@ -53,13 +53,20 @@ pub struct Component {
 }
 
 /// Every component.
-pub static COMPONENTS: [Component; 4] = [
+pub static COMPONENTS: [Component; 5] = [
     Component {
         kind: ComponentKind::Receiver,
         name: "servicemap",
         alias: None,
         signals: &[Signal::Logs, Signal::Metrics],
         summary: "observes who talks to whom on this machine",
+    },
+    Component {
+        kind: ComponentKind::Receiver,
+        name: "otlp",
+        alias: None,
+        signals: &[Signal::Logs],
+        summary: "takes what agents count and hands it to the servicemap receiver with role cluster",
     },
     Component {
         kind: ComponentKind::Exporter,

@@ -2,6 +2,7 @@
 
 mod check;
 mod component;
+mod roles;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -13,7 +14,7 @@ use crate::settings::Settings;
 use crate::settings::reader::{Problem, lines};
 use crate::settings::tree::{Node, Origin, Value};
 use crate::telemetry::otlp_grpc::Signal;
-use crate::telemetry::{debug, otlp_grpc, prometheus_server};
+use crate::telemetry::{debug, otlp_grpc, otlp_receiver, prometheus_server};
 
 pub use component::{COMPONENTS, Component, ComponentKind, components};
 
@@ -54,6 +55,13 @@ pub(super) enum Exporter {
     Debug(debug::Settings),
 }
 
+/// Settings of a receiver.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Receiver {
+    Servicemap(Box<Settings>),
+    Otlp(otlp_receiver::Settings),
+}
+
 /// One pipeline: what these receivers say goes to these exporters.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Pipeline {
@@ -65,7 +73,7 @@ pub(super) struct Pipeline {
 /// A checked configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub(super) receivers: Vec<(String, Settings)>,
+    pub(super) receivers: Vec<(String, Receiver)>,
     pub(super) exporters: Vec<(String, Exporter)>,
     pub(super) pipelines: Vec<Pipeline>,
     log_level: LogLevel,

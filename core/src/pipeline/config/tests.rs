@@ -58,7 +58,7 @@ fn errors_with(what: &str, by: &str) -> Vec<String> {
 fn good_configuration_is_what_it_says() {
     let config = loaded(&[GOOD], &[]).unwrap();
     assert_eq!(config.receivers.len(), 1);
-    assert_eq!(config.receivers[0].1.map.service_timeout, Duration::from_mins(2));
+    assert_eq!(observer(&config).map.service_timeout, Duration::from_mins(2));
     let ids: Vec<_> = config.exporters.iter().map(|(id, _)| id.as_str()).collect();
     assert_eq!(ids, ["otlp_grpc", "prometheus", "debug"]);
     assert_eq!(config.pipelines.len(), 2);
@@ -77,8 +77,8 @@ fn deprecated_name_of_the_otlp_exporter_is_taken() {
 fn later_files_and_sets_go_over_earlier_ones() {
     let over = "receivers: {servicemap: {buffer_size: 5}}\n";
     let config = loaded(&[GOOD, over], &["receivers.servicemap.service_timeout=3m"]).unwrap();
-    assert_eq!(config.receivers[0].1.map.buffer_size, 5);
-    assert_eq!(config.receivers[0].1.map.service_timeout, Duration::from_mins(3));
+    assert_eq!(observer(&config).map.buffer_size, 5);
+    assert_eq!(observer(&config).map.service_timeout, Duration::from_mins(3));
 }
 
 #[test]
@@ -87,8 +87,8 @@ fn environment_variables_take_the_wanted_type() {
         .replace("service_timeout: 2m", "{buffer_size: '${env:SIZE}', service_timeout: '${env:NONE:-9s}'}")
         .replace("127.0.0.1:4317", "h:${env:PORT}");
     let config = loaded(&[&text], &[]).unwrap();
-    assert_eq!(config.receivers[0].1.map.buffer_size, 77);
-    assert_eq!(config.receivers[0].1.map.service_timeout, Duration::from_secs(9));
+    assert_eq!(observer(&config).map.buffer_size, 77);
+    assert_eq!(observer(&config).map.service_timeout, Duration::from_secs(9));
     assert!(matches!(&config.exporters[0].1, Exporter::OtlpGrpc(settings) if settings.endpoint == "h:4317"));
 }
 
@@ -132,7 +132,7 @@ fn unknown_component_has_the_valid_ones() {
         errors_with("  servicemap:\n", "  servicmap:\n"),
         [
             "a.yaml:2: receivers::servicmap: unknown receiver type \"servicmap\"; did you mean \"servicemap\"? (valid values: \
-             [servicemap])",
+             [servicemap, otlp])",
             "a.yaml:15: service::pipelines::logs: references receiver \"servicemap\" which is not configured",
             "a.yaml:16: service::pipelines::metrics: references receiver \"servicemap\" which is not configured",
             "no receiver configuration specified in config; add a section receivers",
@@ -295,4 +295,55 @@ fn what_is_no_configuration_file_is_told_and_not_read_to_its_end() {
     let mut latin = tempfile::NamedTempFile::new().unwrap();
     std::io::Write::write_all(&mut latin, b"name: \xe4").unwrap();
     assert!(wrong(latin.path().to_str().unwrap()).contains("is not UTF-8 text (byte 6)"));
+}
+
+fn observer(config: &Config) -> &Settings {
+    let found = config.receivers.iter().find_map(|(_, receiver)| match receiver {
+        Receiver::Servicemap(settings) => Some(&**settings),
+        Receiver::Otlp(_) => None,
+    });
+    found.unwrap()
+}
+
+const CLUSTER: &str = "
+receivers:
+  otlp: {protocols: {grpc: {endpoint: 127.0.0.1:0}}}
+  servicemap: {role: cluster}
+exporters: {debug: {}}
+service: {pipelines: {logs: {receivers: [servicemap], exporters: [debug]}}}
+";
+
+#[test]
+fn a_cluster_instance_has_a_door_for_agents() {
+    let config = loaded(&[CLUSTER], &[]).unwrap();
+    assert!(!observer(&config).enable_ebpf);
+    assert!(config.receivers.iter().any(|(_, receiver)| matches!(receiver, Receiver::Otlp(_))));
+}
+
+#[test]
+fn roles_that_lack_their_other_half_are_told() {
+    for (from, to, sentence) in [
+        ("otlp: {protocols: {grpc: {endpoint: 127.0.0.1:0}}}", "", "nothing brings it what agents count"),
+        ("{role: cluster}", "{}", "no servicemap receiver has role cluster"),
+        (
+            "servicemap: {role: cluster}",
+            "servicemap: {role: cluster}\n  servicemap/2: {role: cluster}",
+            "agents tell one",
+        ),
+        ("receivers: [servicemap]", "receivers: [servicemap, otlp]", "stands in no pipeline"),
+        ("{grpc: {endpoint: 127.0.0.1:0}}", "{}", "must name at least one protocol"),
+        ("endpoint: 127.0.0.1:0", "endpoint: nowhere", "is not address:port"),
+    ] {
+        let errors = loaded(&[&CLUSTER.replace(from, to)], &[]).unwrap_err().join("\n");
+        assert!(errors.contains(sentence), "{sentence:?} in {errors}");
+    }
+}
+
+#[test]
+fn an_agent_stands_in_one_logs_pipeline() {
+    let two = GOOD
+        .replace("servicemap:", "servicemap:\n    role: agent")
+        .replace("  pipelines:", "  pipelines:\n    logs/2: {receivers: [servicemap], exporters: [debug]}");
+    let errors = loaded(&[&two], &[]).unwrap_err().join("\n");
+    assert!(errors.contains("tells each change once"), "{errors}");
 }

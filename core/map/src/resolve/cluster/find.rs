@@ -44,6 +44,11 @@ impl Cluster {
             .any(|owner| matches!(owner, Owner::Pod(pod) if **pod == *uid))
     }
 
+    /// Names of all nodes.
+    pub(crate) fn node_names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.nodes.keys()
+    }
+
     /// The node that has one of these names or addresses.
     pub(crate) fn node_here(&self, host: &str, is_here: impl Fn(IpAddr) -> bool) -> Option<ServiceRef> {
         let by_name = self.nodes.get_key_value(host).map(|(name, _)| name);
