@@ -10,8 +10,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 collector=$here/_build/otelcol-servicemap
 
 "$servicemap" validate --config "$here/agent.yaml"
+"$servicemap" validate --config "$here/node-agent.yaml"
+"$servicemap" validate --config "$here/cluster.yaml"
 "$collector" validate --config "$here/collector.yaml"
 "$collector" validate --config "$here/gateway.yaml"
 # The file is the Collector's own form, so the distribution takes what the binary takes.
 "$collector" validate --config "$here/agent.yaml"
-echo "otel-config: agent.yaml, collector.yaml and gateway.yaml load"
+echo "otel-config: agent.yaml, node-agent.yaml, cluster.yaml, collector.yaml and gateway.yaml load"

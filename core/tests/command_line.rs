@@ -109,3 +109,12 @@ fn a_configuration_is_checked_and_printed_without_running_it() {
     assert_eq!(wrong.status.code(), Some(1));
     assert!(text(&wrong.stderr).contains("drain_interval"), "{}", text(&wrong.stderr));
 }
+
+#[test]
+fn the_pipelines_of_the_repository_load() {
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../otel-config");
+    for name in ["agent.yaml", "node-agent.yaml", "cluster.yaml"] {
+        let output = output(&["validate", "--config", directory.join(name).to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", text(&output.stderr));
+    }
+}

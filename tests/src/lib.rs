@@ -5,6 +5,7 @@
 pub mod agent;
 pub mod artifacts;
 pub mod bpf;
+pub mod cluster;
 pub mod collector;
 pub mod edge;
 pub mod http;

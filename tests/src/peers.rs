@@ -38,7 +38,8 @@ impl Stage {
         Self { pair: Pair::create(), programs }
     }
 
-    fn program(&self, name: &str) -> PathBuf {
+    /// Path of one of the programs, for those who start it in their own way.
+    pub fn program(&self, name: &str) -> PathBuf {
         self.programs.path().join(name)
     }
 

@@ -138,6 +138,13 @@ impl Process {
         self.stdin = None;
     }
 
+    /// Kills the process (SIGKILL) and waits for its end.
+    pub fn kill(&mut self) {
+        // Fails only when it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Asks the process to end (SIGTERM) and waits for it.
     pub fn terminate(&mut self, deadline: Duration) -> ExitStatus {
         if let Some(status) = self.ended() {
@@ -161,9 +168,7 @@ impl fmt::Debug for Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only when it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 

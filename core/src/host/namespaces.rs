@@ -85,8 +85,9 @@ impl Namespaces {
             let path = entry.path();
             // `ip netns add` makes a plain file and mounts the namespace over it a moment later.
             match inode(&path).filter(|_| is_namespace(&path)) {
-                // A namespace without processes of the part that is observed is not this part's.
-                Some(netns) if !scope.is_whole_machine() && !is_used(netns) => {}
+                // A namespace that never had a process of the part that is observed is not this part's.
+                Some(netns)
+                    if !scope.is_whole_machine() && !is_used(netns) && !self.names.contains_key(&netns) => {}
                 Some(netns) => drop(names.insert(netns, Some(entry.file_name().to_string_lossy().into()))),
                 None if is_young(&path) => self.named_at = None,
                 None => {}

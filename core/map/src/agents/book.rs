@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::record::{FlowRecord, Head, NamespaceName, Record, RecordBody, StateRecord};
+use super::record::{FlowRecord, Head, Record, RecordBody, StateRecord};
 use super::{IDLE_FLOWS_HELD, MAX_REPORTED_ADDRESSES, totals};
 use crate::collections::HashMap;
 use crate::model::{Fact, FactBody, FlowDelta, FlowKey, Gap, GapReason, RunId, SourceId, Timestamp};
@@ -34,7 +34,8 @@ pub struct Book {
     sequence: u64,
     flows: HashMap<FlowKey, Entry>,
     cgroups: HashMap<u64, Arc<str>>,
-    namespaces: HashMap<u32, Option<Arc<str>>>,
+    namespaces: HashMap<u32, Arc<str>>,
+    own_netns: Option<u32>,
     addresses: BTreeSet<(u32, IpAddr)>,
     gaps: Vec<Gap>,
     /// Flows that were never told.
@@ -64,6 +65,7 @@ impl Book {
             flows: HashMap::default(),
             cgroups: HashMap::default(),
             namespaces: HashMap::default(),
+            own_netns: None,
             addresses: BTreeSet::new(),
             gaps: Vec::new(),
             untold: 0,
@@ -77,7 +79,12 @@ impl Book {
         match &fact.body {
             FactBody::Flow(delta) => self.count(delta, fact.at),
             FactBody::Address { netns, address, present } => self.set_address(*netns, *address, *present),
-            FactBody::NetworkNamespace { netns, name } => {
+            FactBody::NetworkNamespace { netns, name: None } => {
+                if self.own_netns.replace(*netns) != Some(*netns) {
+                    self.rename(|_| true);
+                }
+            }
+            FactBody::NetworkNamespace { netns, name: Some(name) } => {
                 make_room(&mut self.namespaces, netns);
                 if self.namespaces.insert(*netns, name.clone()).as_ref() != Some(name) {
                     self.rename(|key| key.netns == *netns);
@@ -150,16 +157,12 @@ impl Book {
             entry.changed = false;
             self.sequence += 1;
             let key = &entry.totals.key;
-            let namespace = match self.namespaces.get(&key.netns) {
-                Some(None) => NamespaceName::Own,
-                Some(Some(name)) => NamespaceName::Named(name.clone()),
-                None => NamespaceName::Unknown,
-            };
             let flow = FlowRecord {
                 totals: entry.totals.clone(),
                 since: entry.since,
                 cgroup_path: self.cgroups.get(&key.cgroup).cloned(),
-                namespace,
+                own_netns: self.own_netns,
+                netns_name: self.namespaces.get(&key.netns).cloned(),
             };
             let head = Head {
                 machine: self.machine.clone(),

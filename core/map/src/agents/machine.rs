@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::record::{FlowRecord, Head, NamespaceName};
+use super::record::{FlowRecord, Head};
 use super::{IDLE_FLOWS_HELD, INTERVALS_UNTIL_LOST, REPORT_INTERVAL, totals};
 use crate::collections::HashMap;
 use crate::model::{FactBody, FlowDelta, FlowKey, MachineId, RunId, Timestamp};
@@ -28,7 +28,7 @@ struct Held {
     sequence: u64,
     since: u64,
     cgroup_path: Option<Arc<str>>,
-    namespace: NamespaceName,
+    netns_name: Option<Arc<str>>,
 }
 
 /// See the module.
@@ -48,6 +48,7 @@ pub(super) struct Machine {
     highest: u64,
     missing: BTreeSet<u64>,
     flows: HashMap<FlowKey, Held>,
+    own_netns: Option<u32>,
     /// Connections of the runs before that were open when they ended.
     previous: BTreeMap<FlowKey, u64>,
     addresses: BTreeSet<(u32, IpAddr)>,
@@ -80,6 +81,7 @@ impl Machine {
             highest: 0,
             missing: BTreeSet::new(),
             flows: HashMap::default(),
+            own_netns: None,
             previous: BTreeMap::new(),
             addresses: BTreeSet::new(),
             complete: false,
@@ -168,7 +170,7 @@ impl Machine {
         has_room: bool,
         out: &mut Vec<FactBody>,
     ) -> Taken {
-        let FlowRecord { mut totals, since, cgroup_path, namespace } = record;
+        let FlowRecord { mut totals, since, cgroup_path, own_netns, netns_name } = record;
         totals.key.machine = self.id;
         let key = totals.key.clone();
         let known = self.flows.get(&key);
@@ -183,15 +185,13 @@ impl Machine {
         {
             out.push(FactBody::Cgroup { id: key.cgroup, path: path.clone() });
         }
-        if known.is_none_or(|held| held.namespace != namespace) {
-            let netns = key.netns;
-            match &namespace {
-                NamespaceName::Own => out.push(FactBody::NetworkNamespace { netns, name: None }),
-                NamespaceName::Named(name) => {
-                    out.push(FactBody::NetworkNamespace { netns, name: Some(name.clone()) });
-                }
-                NamespaceName::Unknown => {}
-            }
+        if let Some(netns) = own_netns.filter(|_| self.own_netns != own_netns) {
+            out.push(FactBody::NetworkNamespace { netns, name: None });
+        }
+        if let Some(name) = &netns_name
+            && known.is_none_or(|held| held.netns_name != netns_name)
+        {
+            out.push(FactBody::NetworkNamespace { netns: key.netns, name: Some(name.clone()) });
         }
         let mut delta = match known.filter(|held| held.since == since) {
             Some(held) => totals::since(&totals, &held.totals),
@@ -210,7 +210,8 @@ impl Machine {
         if !totals::is_nothing(&delta) || known.is_none() {
             out.push(FactBody::Flow(delta));
         }
-        self.flows.insert(key, Held { totals, sequence, since, cgroup_path, namespace });
+        self.flows.insert(key, Held { totals, sequence, since, cgroup_path, netns_name });
+        self.own_netns = own_netns.or(self.own_netns);
         Taken::News
     }
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 pub use book::Book;
 pub use ledger::Ledger;
-pub use record::{FlowRecord, Head, NamespaceName, Record, RecordBody, StateRecord};
+pub use record::{FlowRecord, Head, Record, RecordBody, StateRecord};
 
 /// Time between two reports of an agent where nothing else is set.
 pub const REPORT_INTERVAL: Duration = Duration::from_secs(5);

@@ -41,17 +41,6 @@ pub enum RecordBody {
     Gap(Gap),
 }
 
-/// What a network namespace is called.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NamespaceName {
-    /// It is the machine's own.
-    Own,
-    /// It has a name (`/run/netns/NAME`).
-    Named(Arc<str>),
-    /// It has none, or nobody said.
-    Unknown,
-}
-
 /// What a flow has counted since its agent began to count it, with everything that is needed to name its ends elsewhere.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FlowRecord {
@@ -62,8 +51,10 @@ pub struct FlowRecord {
     pub since: u64,
     /// Path of the key's cgroup, if known.
     pub cgroup_path: Option<Arc<str>>,
-    /// Name of the key's network namespace.
-    pub namespace: NamespaceName,
+    /// Inode of the machine's own network namespace, if known.
+    pub own_netns: Option<u32>,
+    /// Name of the key's network namespace (`/run/netns/NAME`), if it has one.
+    pub netns_name: Option<Arc<str>>,
 }
 
 /// How an agent is, told with every report.

@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use servicemap_map::agents::{
-    FlowRecord, Head, MAX_REPORTED_ADDRESSES, NamespaceName, REPORT_INTERVAL, Record, RecordBody, StateRecord,
+    FlowRecord, Head, MAX_REPORTED_ADDRESSES, REPORT_INTERVAL, Record, RecordBody, StateRecord,
 };
 use servicemap_map::model::{
     AddressClass, ConnectLatency, Direction, Failures, FlowDelta, FlowKey, Gap, GapReason, MachineId, RunId,
@@ -102,11 +102,6 @@ fn read(record: LogRecord) -> Result<Record, RefusedError> {
 }
 
 fn flow(attributes: &Attributes) -> Result<FlowRecord, RefusedError> {
-    let namespace = match (attributes.flag(names::NETNS_OWN)?, attributes.text(names::NETNS_NAME)?) {
-        (true, _) => NamespaceName::Own,
-        (false, Some(name)) => NamespaceName::Named(name.into()),
-        (false, None) => NamespaceName::Unknown,
-    };
     let count = |name| attributes.count(name);
     let totals = FlowDelta {
         key: key(attributes)?,
@@ -132,8 +127,13 @@ fn flow(attributes: &Attributes) -> Result<FlowRecord, RefusedError> {
         example: example(attributes)?,
         foreign_local: attributes.flag(names::EXAMPLE_FOREIGN)?,
     };
-    let cgroup_path = attributes.text(names::CGROUP_PATH)?.map(Arc::from);
-    Ok(FlowRecord { totals, since: count(names::SINCE)?, cgroup_path, namespace })
+    Ok(FlowRecord {
+        totals,
+        since: count(names::SINCE)?,
+        cgroup_path: attributes.text(names::CGROUP_PATH)?.map(Arc::from),
+        own_netns: attributes.small(names::OWN_NETNS)?,
+        netns_name: attributes.text(names::NETNS_NAME)?.map(Arc::from),
+    })
 }
 
 fn key(attributes: &Attributes) -> Result<FlowKey, RefusedError> {

@@ -5,7 +5,7 @@ use opentelemetry_proto::tonic::common::v1::{
     AnyValue, ArrayValue, InstrumentationScope, KeyValue, any_value::Value,
 };
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
-use servicemap_map::agents::{FlowRecord, NamespaceName, Record, RecordBody, StateRecord};
+use servicemap_map::agents::{FlowRecord, Record, RecordBody, StateRecord};
 use servicemap_map::model::{AddressClass, Direction, Gap, ObserverInfo, Severity};
 
 use super::{ENCODING, SCOPE, names};
@@ -71,7 +71,7 @@ fn log_record(record: &Record) -> LogRecord {
 }
 
 fn flow_attributes(record: &FlowRecord, out: &mut Vec<KeyValue>) {
-    let FlowRecord { totals, since, cgroup_path, namespace } = record;
+    let FlowRecord { totals, since, cgroup_path, own_netns, netns_name } = record;
     let key = &totals.key;
     out.extend([
         text(names::DIRECTION, direction(key.direction)),
@@ -89,11 +89,8 @@ fn flow_attributes(record: &FlowRecord, out: &mut Vec<KeyValue>) {
         out.push(flag(names::FOLDED, true));
     }
     out.extend(cgroup_path.as_ref().map(|path| text(names::CGROUP_PATH, &**path)));
-    match namespace {
-        NamespaceName::Own => out.push(flag(names::NETNS_OWN, true)),
-        NamespaceName::Named(name) => out.push(text(names::NETNS_NAME, &**name)),
-        NamespaceName::Unknown => {}
-    }
+    out.extend(own_netns.map(|netns| integer(names::OWN_NETNS, netns.into())));
+    out.extend(netns_name.as_ref().map(|name| text(names::NETNS_NAME, &**name)));
     // What is zero is left out.
     let counters = [
         (names::GENERATION, key.generation.into()),

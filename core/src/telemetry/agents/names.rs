@@ -23,7 +23,7 @@ pub(super) const CGROUP: &str = "servicemap.flow.cgroup_id";
 pub(super) const CGROUP_PATH: &str = "servicemap.flow.cgroup_path";
 pub(super) const NETNS: &str = "servicemap.flow.netns";
 pub(super) const NETNS_NAME: &str = "servicemap.flow.netns_name";
-pub(super) const NETNS_OWN: &str = "servicemap.flow.netns_own";
+pub(super) const OWN_NETNS: &str = "servicemap.agent.own_netns";
 
 // `servicemap.flow`: the counters.
 pub(super) const SINCE: &str = "servicemap.flow.since_sequence";

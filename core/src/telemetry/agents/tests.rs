@@ -2,7 +2,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Valu
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use std::time::Duration;
 
-use servicemap_map::agents::{FlowRecord, Head, NamespaceName, Record, RecordBody, StateRecord};
+use servicemap_map::agents::{FlowRecord, Head, Record, RecordBody, StateRecord};
 use servicemap_map::model::{
     AddressClass, ConnectLatency, Direction, Failures, FlowDelta, FlowKey, Gap, GapReason, MachineId, RunId,
     SocketExample, Timestamp,
@@ -61,7 +61,8 @@ fn flow() -> FlowRecord {
         },
         since: 40,
         cgroup_path: Some("/system.slice/a.service".into()),
-        namespace: NamespaceName::Named("blue".into()),
+        own_netns: Some(4_026_531_833),
+        netns_name: Some("blue".into()),
     }
 }
 
@@ -75,7 +76,7 @@ fn all() -> Vec<Record> {
     };
     let at = Timestamp::from_nanos(1_800_000_001_000_000_000);
     let gap = Gap { reason: GapReason::FlowMapFull, count: 9, healed: true, at };
-    let own = FlowRecord { namespace: NamespaceName::Own, ..flow() };
+    let own = FlowRecord { own_netns: None, netns_name: None, cgroup_path: None, ..flow() };
     vec![
         record(RecordBody::Flow(Box::new(flow()))),
         record(RecordBody::Flow(Box::new(own))),
