@@ -24,7 +24,7 @@
 
 // Version of this ABI. It is raised when a program built against an older header would break: compare it with what
 // `servicemap_abi_version` answers before anything else, and refuse to run when they differ.
-#define SERVICEMAP_ABI_VERSION 1
+#define SERVICEMAP_ABI_VERSION 2
 
 // What a function answers. Numbers are explicit, grouped with gaps, and never used again for something else.
 // Below 10 is no error; whatever a program does not know it should treat as an error.

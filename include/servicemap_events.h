@@ -228,6 +228,16 @@ typedef struct servicemap_event_service {
     servicemap_event_range_t labels;
 
     /**
+     *  The environment that it is in; empty where the settings do not say.
+     */
+    servicemap_event_text_t environment;
+
+    /**
+     *  What leads to it from outside the cluster: entries of `exposures`.
+     */
+    servicemap_event_range_t exposed_by;
+
+    /**
      *  When it was first known, in ns since the epoch.
      */
     uint64_t first_seen_ns;
@@ -441,6 +451,21 @@ typedef struct servicemap_event_dependency {
      *  1 if both have namespaces and they differ, else 0.
      */
     uint16_t cross_namespace;
+
+    /**
+     *  1 if both are in environments and they differ, else 0.
+     */
+    uint32_t cross_environment;
+
+    /**
+     *  The environment of who needs; empty where it is in none.
+     */
+    servicemap_event_text_t source_environment;
+
+    /**
+     *  The environment of who is needed; empty where it is in none.
+     */
+    servicemap_event_text_t destination_environment;
 } servicemap_event_dependency_t;
 
 /**
@@ -551,6 +576,26 @@ typedef struct servicemap_event_topology {
      *  Connections that went, as `ns/a->ns/b:port/tcp`: entries of `texts`.
      */
     servicemap_event_range_t connections_removed;
+
+    /**
+     *  Connections that no network policy allows any more: entries of `texts`.
+     */
+    servicemap_event_range_t disallowed_connections_added;
+
+    /**
+     *  Connections of which that is true no longer: entries of `texts`.
+     */
+    servicemap_event_range_t disallowed_connections_removed;
+
+    /**
+     *  Ids of services that no network policy restricts any more: entries of `texts`.
+     */
+    servicemap_event_range_t unrestricted_services_added;
+
+    /**
+     *  Services of which that is true no longer: entries of `texts`.
+     */
+    servicemap_event_range_t unrestricted_services_removed;
 } servicemap_event_topology_t;
 
 /**
@@ -709,6 +754,71 @@ typedef struct slice_ref_uint8 {
 } slice_ref_uint8_t;
 
 /**
+ *  What leads to a service from outside the cluster.
+ */
+typedef struct servicemap_event_exposure {
+    /**
+     *  `Ingress`, `HTTPRoute`, `Route`, `LoadBalancer`, `NodePort`, `ExternalIP` and so on.
+     */
+    servicemap_event_text_t kind;
+
+    /**
+     *  Namespace of the object.
+     */
+    servicemap_event_text_t object_namespace;
+
+    /**
+     *  Name of the object.
+     */
+    servicemap_event_text_t object_name;
+
+    /**
+     *  Who serves it, such as an ingress class; empty if not known.
+     */
+    servicemap_event_text_t serving_class;
+
+    /**
+     *  Host names or addresses at which it is reached: entries of `texts`; none where it answers to all names.
+     */
+    servicemap_event_range_t hosts;
+
+    /**
+     *  Ports of the service to which it leads, of `NodePort` those at the nodes: entries of `ports`.
+     */
+    servicemap_event_range_t ports;
+} servicemap_event_exposure_t;
+
+/**
+ *  Consecutive entries.
+ */
+typedef struct slice_ref_servicemap_event_exposure {
+    /**
+     *  Pointer to the first element (if any).
+     */
+    servicemap_event_exposure_t const * ptr;
+
+    /**
+     *  Element count
+     */
+    size_t len;
+} slice_ref_servicemap_event_exposure_t;
+
+/**
+ *  Consecutive entries.
+ */
+typedef struct slice_ref_uint16 {
+    /**
+     *  Pointer to the first element (if any).
+     */
+    uint16_t const * ptr;
+
+    /**
+     *  Element count
+     */
+    size_t len;
+} slice_ref_uint16_t;
+
+/**
  *  Everything in a typed batch, lent until the batch is freed. May grow: set `size` to sizeof this struct and the rest to
  *  zero.
  */
@@ -797,6 +907,16 @@ typedef struct servicemap_events_view {
      *  The bytes that every text points into.
      */
     slice_ref_uint8_t arena;
+
+    /**
+     *  What leads to services from outside the cluster.
+     */
+    slice_ref_servicemap_event_exposure_t exposures;
+
+    /**
+     *  Ports of exposures.
+     */
+    slice_ref_uint16_t ports;
 } servicemap_events_view_t;
 
 /**

@@ -28,7 +28,7 @@ use std::ffi::c_char;
 
 /// Version of this ABI. It is raised when a program built against an older header would break: compare it with what
 /// `servicemap_abi_version` answers before anything else, and refuse to run when they differ.
-pub const SERVICEMAP_ABI_VERSION: u32 = 1;
+pub const SERVICEMAP_ABI_VERSION: u32 = 2;
 
 /// Version of the library, for example "0.1.0": NUL-terminated, static, never freed.
 /// Any thread; does not block; cannot fail.

@@ -70,4 +70,9 @@ type Dependency struct {
 	Port     int    `json:"port"`
 	// CrossNamespace says that both have a namespace and the two differ.
 	CrossNamespace bool `json:"cross_namespace"`
+	// CrossEnvironment says that both are in environments and the two differ.
+	CrossEnvironment bool `json:"cross_environment"`
+	// SourceEnvironment and DestinationEnvironment are those of the two ends; empty where one is in none.
+	SourceEnvironment      string `json:"source_environment,omitempty"`
+	DestinationEnvironment string `json:"destination_environment,omitempty"`
 }

@@ -120,6 +120,12 @@ type TopologyChange struct {
 	ServicesRemoved    []string `json:"services_removed"`
 	ConnectionsAdded   []string `json:"connections_added"`
 	ConnectionsRemoved []string `json:"connections_removed"`
+	// Keys of connections that no network policy allows any more, and of those of which that is true no longer; sorted.
+	DisallowedConnectionsAdded   []string `json:"disallowed_connections_added,omitempty"`
+	DisallowedConnectionsRemoved []string `json:"disallowed_connections_removed,omitempty"`
+	// Ids of services that no network policy restricts any more, and of those of which that is true no longer; sorted.
+	UnrestrictedServicesAdded   []string `json:"unrestricted_services_added,omitempty"`
+	UnrestrictedServicesRemoved []string `json:"unrestricted_services_removed,omitempty"`
 }
 
 // GapReasonSlowReader is the [Gap] reason of events that this program read too late.

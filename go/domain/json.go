@@ -45,6 +45,7 @@ func list[T any](of []T) []T {
 type (
 	plainEvent          Event
 	plainService        Service
+	plainExposure       Exposure
 	plainConnection     Connection
 	plainDependency     Dependency
 	plainHealthChange   HealthChange
@@ -110,6 +111,12 @@ func (s Service) MarshalJSON() ([]byte, error) {
 		FirstSeen instant `json:"first_seen"`
 		LastSeen  instant `json:"last_seen"`
 	}{s.ID(), (*plainService)(&s), health{s.Health, list(s.HealthReasons)}, instant(s.FirstSeen), instant(s.LastSeen)})
+}
+
+// MarshalJSON writes the exposure as the map has it.
+func (e Exposure) MarshalJSON() ([]byte, error) {
+	e.Hosts, e.Ports = list(e.Hosts), list(e.Ports)
+	return json.Marshal(plainExposure(e))
 }
 
 // MarshalJSON writes the connection as the map has it.

@@ -73,7 +73,7 @@ func decode(t *testing.T, text string) map[string]any {
 
 // What all documents are made of; a type that is added to events belongs here.
 var documented = []any{
-	Event{}, Service{}, Endpoint{}, Connection{}, Failures{}, Dependency{}, HealthChange{}, TopologyChange{}, Gap{},
+	Event{}, Service{}, Exposure{}, Endpoint{}, Connection{}, Failures{}, Dependency{}, HealthChange{}, TopologyChange{}, Gap{},
 }
 
 func TestEveryFieldIsWritten(t *testing.T) {
@@ -122,6 +122,7 @@ func TestPropertiesAreThoseOfTheSchema(t *testing.T) {
 	event := decode(t, encode(t, &Event{GapData: &Gap{}}))
 	for name, object := range map[string]map[string]any{
 		"service":    decode(t, encode(t, filled(t, reflect.TypeFor[Service]()).Interface())),
+		"exposure":   decode(t, encode(t, filled(t, reflect.TypeFor[Exposure]()).Interface())),
 		"endpoint":   decode(t, encode(t, filled(t, reflect.TypeFor[Endpoint]()).Interface())),
 		"connection": decode(t, encode(t, filled(t, reflect.TypeFor[Connection]()).Interface())),
 		"gap":        event["data"].(map[string]any)["gap"].(map[string]any),
@@ -161,7 +162,7 @@ func TestEventIsALineOfRun(t *testing.T) {
 				DependencyData: &Dependency{Source: api, Destination: database, Protocol: "tcp", Port: 5432}},
 			head + `"type":"dependency.detected","sequence":0,"run_id":"","severity":"info","subject":"",` +
 				`"data":{"dependency":{"source":{"namespace":"shop","name":"api","type":"Workload"},` +
-				`"destination":{"namespace":"shop","name":"db","type":"ClusterIP"},"protocol":"tcp","port":5432,"cross_namespace":false}}}`,
+				`"destination":{"namespace":"shop","name":"db","type":"ClusterIP"},"protocol":"tcp","port":5432,"cross_namespace":false,"cross_environment":false}}}`,
 		},
 		{
 			Event{Type: EventTypeCaptureGap, Timestamp: at, ObservedAt: at, Severity: SeverityWarn,

@@ -53,6 +53,22 @@ type Endpoint struct {
 	Ready bool `json:"ready"`
 }
 
+// Exposure is an object that leads from outside the cluster to a service.
+type Exposure struct {
+	// Kind is that of an ingress as its API has it (Ingress, HTTPRoute, Route and so on); LoadBalancer, NodePort or
+	// ExternalIP where the Service lets connections in by itself.
+	Kind string `json:"kind"`
+	// Namespace and Name of the object.
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	// Class says who serves it: an ingress class, the namespace/name of a gateway, a router. Empty if not known.
+	Class string `json:"class,omitempty"`
+	// Hosts are names or addresses at which it is reached, sorted; none where it answers to all names.
+	Hosts []string `json:"hosts"`
+	// Ports of the service to which it leads, sorted; of a NodePort those at the nodes.
+	Ports []int `json:"ports"`
+}
+
 // Service is a named thing that accepts or makes connections.
 type Service struct {
 	// Name inside the namespace.
@@ -61,6 +77,10 @@ type Service struct {
 	Namespace string `json:"namespace"`
 	// Type says what sort of thing it is.
 	Type ServiceType `json:"type"`
+	// Environment that it is in, such as production; empty where the settings do not say.
+	Environment string `json:"environment,omitempty"`
+	// ExposedBy is what leads to it from outside the cluster, sorted.
+	ExposedBy []Exposure `json:"exposed_by,omitempty"`
 	// Endpoints are the address:port pairs behind it, sorted. Empty where only the name is known, as at the ends of a
 	// connection or a dependency.
 	Endpoints []Endpoint `json:"endpoints"`

@@ -17,6 +17,8 @@ type ServiceMap struct {
 	TotalConnections int
 	// CrossNamespace counts connections whose ends have different, non-empty namespaces.
 	CrossNamespace int
+	// CrossEnvironment counts connections whose ends are in different environments.
+	CrossEnvironment int
 	// ExternalServices counts services outside.
 	ExternalServices int
 }
@@ -27,8 +29,23 @@ type TopologyGraph struct {
 	Dependencies map[string][]string
 	// Cycles are the groups of services that need each other in a circle, by id (`kind:namespace/name`), sorted.
 	Cycles [][]string
-	// Orphans are services that nobody connects to though they connect to others, by id, sorted; external ones excepted.
+	// Orphans are services that nobody connects to though they connect to others, by id, sorted; external ones and
+	// those that are exposed to the outside excepted.
 	Orphans []string
+	// DisallowedConnections are those that no network policy allows, sorted by their keys.
+	DisallowedConnections []DisallowedConnection
+	// UnrestrictedServices are those with pods to which anybody may connect as far as network policies go, by id, sorted.
+	// Empty as long as the cluster has no policy at all.
+	UnrestrictedServices []string
+}
+
+// DisallowedConnection is one that no network policy allows. It may be seen nevertheless: attempts fail, a policy came
+// later than the connection, or the network does not enforce policies.
+type DisallowedConnection struct {
+	// Connection is its [Connection.Key].
+	Connection string `json:"connection"`
+	// DeniedBy is "egress" (the policies of the source's pods), "ingress" (those of the destination's), or both.
+	DeniedBy []string `json:"denied_by"`
 }
 
 // NewTopologyGraph is the graph of these connections, without cycles and orphans.

@@ -21,9 +21,13 @@ type (
 		Topology    struct {
 			Cycles  [][]string `json:"cycles"`
 			Orphans []string   `json:"orphans"`
+
+			DisallowedConnections []domain.DisallowedConnection `json:"disallowed_connections"`
+			UnrestrictedServices  []string                      `json:"unrestricted_services"`
 		} `json:"topology"`
 		Totals struct {
 			CrossNamespace   int `json:"cross_namespace"`
+			CrossEnvironment int `json:"cross_environment"`
 			ExternalServices int `json:"external_services"`
 		} `json:"totals"`
 	}
@@ -37,8 +41,10 @@ type (
 			Port    int        `json:"port"`
 			Ready   bool       `json:"ready"`
 		} `json:"endpoints"`
-		Labels map[string]string `json:"labels"`
-		Health struct {
+		Labels      map[string]string `json:"labels"`
+		Environment string            `json:"environment"`
+		ExposedBy   []domain.Exposure `json:"exposed_by"`
+		Health      struct {
 			Status  domain.HealthStatus `json:"status"`
 			Reasons []string            `json:"reasons"`
 		} `json:"health"`
@@ -89,6 +95,7 @@ func ParseServiceMap(document []byte) (*domain.ServiceMap, error) {
 		Services:         make(map[string]*domain.Service, len(d.Services)),
 		Connections:      make(map[string]*domain.Connection, len(d.Connections)),
 		CrossNamespace:   d.Totals.CrossNamespace,
+		CrossEnvironment: d.Totals.CrossEnvironment,
 		ExternalServices: d.Totals.ExternalServices,
 	}
 	ends := make(map[mapServiceRef]*domain.Service, len(d.Services))
@@ -104,6 +111,8 @@ func ParseServiceMap(document []byte) (*domain.ServiceMap, error) {
 	}
 	m.Topology = domain.NewTopologyGraph(m.Connections)
 	m.Topology.Cycles, m.Topology.Orphans = d.Topology.Cycles, d.Topology.Orphans
+	m.Topology.DisallowedConnections = d.Topology.DisallowedConnections
+	m.Topology.UnrestrictedServices = d.Topology.UnrestrictedServices
 	m.TotalServices, m.TotalConnections = len(m.Services), len(m.Connections)
 	return m, nil
 }
@@ -119,6 +128,7 @@ func putOnce[T any](m map[string]T, key, otherwise string, value T) {
 func (s *mapService) service() *domain.Service {
 	out := &domain.Service{
 		Name: s.Name, Namespace: s.Namespace, Type: s.Type, Labels: s.Labels,
+		Environment: s.Environment, ExposedBy: s.ExposedBy,
 		Health: s.Health.Status, HealthReasons: s.Health.Reasons,
 		FirstSeen: s.FirstSeen, LastSeen: s.LastSeen,
 	}

@@ -2,6 +2,7 @@ package services
 
 import (
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -31,8 +32,10 @@ const sampleMap = `{
      "first_seen": "2026-11-24T09:00:00.000000000Z", "last_seen": "2026-11-24T09:59:59.000000000Z",
      "provenance": {"side": "client", "source_rule": "program", "destination_rule": "listener", "direction_known": true}}
   ],
-  "topology": {"cycles": [["a", "b"]], "orphans": ["process:host/curl"]},
-  "totals": {"services": 2, "connections": 1, "cross_namespace": 7, "external_services": 6},
+  "topology": {"cycles": [["a", "b"]], "orphans": ["process:host/curl"],
+    "disallowed_connections": [{"connection": "host/curl->host/nginx:80/tcp", "denied_by": ["ingress"]}],
+    "unrestricted_services": ["service:shop/web"]},
+  "totals": {"services": 2, "connections": 1, "cross_namespace": 7, "cross_environment": 5, "external_services": 6},
   "gaps": []
 }`
 
@@ -90,6 +93,15 @@ func TestTopologyAndTotalsOfTheMap(t *testing.T) {
 	if got := m.Topology.Dependencies["host/curl"]; !slices.Equal(got, []string{"host/nginx"}) {
 		t.Errorf("host/curl depends on %v", got)
 	}
+	denied := m.Topology.DisallowedConnections
+	if len(denied) != 1 || denied[0].Connection != "host/curl->host/nginx:80/tcp" ||
+		!slices.Equal(denied[0].DeniedBy, []string{"ingress"}) ||
+		!slices.Equal(m.Topology.UnrestrictedServices, []string{"service:shop/web"}) {
+		t.Errorf("what policies say is %+v and %v", denied, m.Topology.UnrestrictedServices)
+	}
+	if m.CrossEnvironment != 5 {
+		t.Errorf("%d connections cross environments", m.CrossEnvironment)
+	}
 	if len(m.Topology.Cycles) != 1 || len(m.Topology.Orphans) != 1 {
 		t.Errorf("topology is %+v", m.Topology)
 	}
@@ -101,6 +113,20 @@ func TestServicesOfOneKeyButDifferentKindAreBothKept(t *testing.T) {
 		{"id": "workload:shop/cart", "namespace": "shop", "name": "cart", "type": "Workload"}]}`)
 	if m.Services["shop/cart"].Type != domain.ServiceTypeClusterIP || m.Services["workload:shop/cart"] == nil {
 		t.Fatalf("services are %v", m.Services)
+	}
+}
+
+func TestEnvironmentAndExposuresOfAService(t *testing.T) {
+	m := decoded(t, `{"version": 1, "services": [{"id": "service:shop/web", "namespace": "shop", "name": "web",
+		"type": "ClusterIP", "environment": "prod", "exposed_by": [{"kind": "Ingress", "namespace": "shop",
+		"name": "front", "class": "nginx", "hosts": ["a.example"], "ports": [80]}]}]}`)
+	web := m.Services["shop/web"]
+	want := []domain.Exposure{{
+		Kind: "Ingress", Namespace: "shop", Name: "front", Class: "nginx",
+		Hosts: []string{"a.example"}, Ports: []int{80},
+	}}
+	if web.Environment != "prod" || !reflect.DeepEqual(web.ExposedBy, want) {
+		t.Errorf("the service is %+v", web)
 	}
 }
 

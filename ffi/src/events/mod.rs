@@ -14,8 +14,8 @@ use safer_ffi::prelude::*;
 use safer_ffi::slice::Ref;
 
 pub use rows::{
-    ConnectionRow, DependencyRow, EndpointRow, EventKind, EventRow, GapRow, HealthChangeRow, LabelRow, Range,
-    ServiceRefRow, ServiceRow, Text, TopologyRow,
+    ConnectionRow, DependencyRow, EndpointRow, EventKind, EventRow, ExposureRow, GapRow, HealthChangeRow,
+    LabelRow, Range, ServiceRefRow, ServiceRow, Text, TopologyRow,
 };
 pub use table::Table;
 
@@ -79,6 +79,10 @@ pub struct View<'a> {
     pub texts: Ref<'a, Text>,
     /// The bytes that every text points into.
     pub arena: Ref<'a, u8>,
+    /// What leads to services from outside the cluster.
+    pub exposures: Ref<'a, ExposureRow>,
+    /// Ports of exposures.
+    pub ports: Ref<'a, u16>,
 }
 
 // SAFETY: repr(C), begins with its size, then integers, pointers and lengths, all of eight bytes: no padding.
@@ -120,6 +124,8 @@ impl<'a> View<'a> {
             labels: lend(&table.labels),
             texts: lend(&table.texts),
             arena: lend(&table.arena),
+            exposures: lend(&table.exposures),
+            ports: lend(&table.ports),
         }
     }
 }

@@ -65,6 +65,25 @@ pub struct LabelRow {
     pub value: Text,
 }
 
+/// What leads to a service from outside the cluster.
+#[derive_ReprC(rename = "servicemap_event_exposure")]
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct ExposureRow {
+    /// `Ingress`, `HTTPRoute`, `Route`, `LoadBalancer`, `NodePort`, `ExternalIP` and so on.
+    pub kind: Text,
+    /// Namespace of the object.
+    pub object_namespace: Text,
+    /// Name of the object.
+    pub object_name: Text,
+    /// Who serves it, such as an ingress class; empty if not known.
+    pub serving_class: Text,
+    /// Host names or addresses at which it is reached: entries of `texts`; none where it answers to all names.
+    pub hosts: Range,
+    /// Ports of the service to which it leads, of `NodePort` those at the nodes: entries of `ports`.
+    pub ports: Range,
+}
+
 /// A service: of `service.*` events, of health changes, and of the snapshot.
 #[derive_ReprC(rename = "servicemap_event_service")]
 #[repr(C)]
@@ -80,6 +99,10 @@ pub struct ServiceRow {
     pub endpoints: Range,
     /// Labels: entries of `labels`.
     pub labels: Range,
+    /// The environment that it is in; empty where the settings do not say.
+    pub environment: Text,
+    /// What leads to it from outside the cluster: entries of `exposures`.
+    pub exposed_by: Range,
     /// When it was first known, in ns since the epoch.
     pub first_seen_ns: u64,
     /// When something was last seen of it, in ns since the epoch.
@@ -164,6 +187,12 @@ pub struct DependencyRow {
     pub port: u16,
     /// 1 if both have namespaces and they differ, else 0.
     pub cross_namespace: u16,
+    /// 1 if both are in environments and they differ, else 0.
+    pub cross_environment: u32,
+    /// The environment of who needs; empty where it is in none.
+    pub source_environment: Text,
+    /// The environment of who is needed; empty where it is in none.
+    pub destination_environment: Text,
 }
 
 /// A change of health: of `health.changed` events.
@@ -206,6 +235,14 @@ pub struct TopologyRow {
     pub connections_added: Range,
     /// Connections that went, as `ns/a->ns/b:port/tcp`: entries of `texts`.
     pub connections_removed: Range,
+    /// Connections that no network policy allows any more: entries of `texts`.
+    pub disallowed_connections_added: Range,
+    /// Connections of which that is true no longer: entries of `texts`.
+    pub disallowed_connections_removed: Range,
+    /// Ids of services that no network policy restricts any more: entries of `texts`.
+    pub unrestricted_services_added: Range,
+    /// Services of which that is true no longer: entries of `texts`.
+    pub unrestricted_services_removed: Range,
 }
 
 /// Something was lost: of `capture.gap` events.

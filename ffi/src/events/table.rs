@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use servicemap_map::model::{
-    Connection, Dependency, Event, EventData, EventType, Gap, HealthChange, Service, ServiceRef, Side,
-    Snapshot, TopologyChange,
+    Connection, Dependency, Event, EventData, EventType, Exposure, Gap, HealthChange, Service, ServiceRef,
+    Side, Snapshot, TopologyChange,
 };
 
 use super::rows::{
-    ConnectionRow, DependencyRow, EndpointRow, EventKind, EventRow, GapRow, HealthChangeRow, LabelRow,
-    ServiceRefRow, ServiceRow, Text, TopologyRow,
+    ConnectionRow, DependencyRow, EndpointRow, EventKind, EventRow, ExposureRow, GapRow, HealthChangeRow,
+    LabelRow, Range, ServiceRefRow, ServiceRow, Text, TopologyRow,
 };
 use super::strings::{Strings, index, range};
 use crate::boundary::Failure;
@@ -33,6 +33,8 @@ pub struct Table {
     pub(super) gaps: Vec<GapRow>,
     pub(super) endpoints: Vec<EndpointRow>,
     pub(super) labels: Vec<LabelRow>,
+    pub(super) exposures: Vec<ExposureRow>,
+    pub(super) ports: Vec<u16>,
     pub(super) texts: Vec<Text>,
     pub(super) arena: Vec<u8>,
 }
@@ -134,6 +136,8 @@ impl Builder {
             self.table.labels.push(row);
         }
         let row = ServiceRow {
+            environment: self.strings.text(service.environment.as_deref().unwrap_or_default())?,
+            exposed_by: self.exposures(&service.exposed_by)?,
             service: self.reference(&service.reference())?,
             health: self.strings.text(service.health.status.as_str())?,
             health_reasons: self
@@ -147,6 +151,24 @@ impl Builder {
         let place = push(&mut self.table.services, row)?;
         self.services.insert(Arc::as_ptr(service), place);
         Ok(place)
+    }
+
+    fn exposures(&mut self, exposures: &[Exposure]) -> Result<Range, Failure> {
+        let first = self.table.exposures.len();
+        for exposure in exposures {
+            let ports = self.table.ports.len();
+            self.table.ports.extend(&exposure.ports);
+            let row = ExposureRow {
+                kind: self.strings.text(exposure.kind)?,
+                object_namespace: self.strings.text(&exposure.namespace)?,
+                object_name: self.strings.text(&exposure.name)?,
+                serving_class: self.strings.text(exposure.class.as_deref().unwrap_or_default())?,
+                hosts: self.strings.texts(exposure.hosts.iter().map(|host| &**host))?,
+                ports: range(ports, self.table.ports.len())?,
+            };
+            self.table.exposures.push(row);
+        }
+        range(first, self.table.exposures.len())
     }
 
     fn connection(&mut self, connection: &Arc<Connection>) -> Result<u32, Failure> {
@@ -198,6 +220,13 @@ impl Builder {
             protocol: self.strings.text(dependency.protocol)?,
             port: dependency.port,
             cross_namespace: dependency.cross_namespace.into(),
+            cross_environment: dependency.cross_environment.into(),
+            source_environment: self
+                .strings
+                .text(dependency.source_environment.as_deref().unwrap_or_default())?,
+            destination_environment: self
+                .strings
+                .text(dependency.destination_environment.as_deref().unwrap_or_default())?,
         };
         push(&mut self.table.dependencies, row)
     }
@@ -224,6 +253,10 @@ impl Builder {
             services_removed: self.strings.texts(&change.services_removed)?,
             connections_added: self.strings.texts(&change.connections_added)?,
             connections_removed: self.strings.texts(&change.connections_removed)?,
+            disallowed_connections_added: self.strings.texts(&change.disallowed_connections_added)?,
+            disallowed_connections_removed: self.strings.texts(&change.disallowed_connections_removed)?,
+            unrestricted_services_added: self.strings.texts(&change.unrestricted_services_added)?,
+            unrestricted_services_removed: self.strings.texts(&change.unrestricted_services_removed)?,
         };
         push(&mut self.table.topologies, row)
     }

@@ -5,7 +5,7 @@ use std::mem::offset_of;
 use std::path::Path;
 use std::process::Command;
 
-use crate::events::{ConnectionRow, EventRow, ServiceRow, View};
+use crate::events::{ConnectionRow, DependencyRow, EventRow, ExposureRow, ServiceRow, TopologyRow, View};
 use crate::memory::{Bytes, Slice};
 use crate::observer::ObserverStatus;
 use crate::status::Status;
@@ -33,6 +33,10 @@ fn a_c_compiler_sees_the_layouts_and_numbers_of_this_library() {
         ("offsetof(servicemap_event_t, sequence)", offset_of!(EventRow, sequence)),
         ("offsetof(servicemap_event_t, subject)", offset_of!(EventRow, subject)),
         ("sizeof(servicemap_event_service_t)", size_of::<ServiceRow>()),
+        ("offsetof(servicemap_event_service_t, exposed_by)", offset_of!(ServiceRow, exposed_by)),
+        ("sizeof(servicemap_event_exposure_t)", size_of::<ExposureRow>()),
+        ("sizeof(servicemap_event_dependency_t)", size_of::<DependencyRow>()),
+        ("sizeof(servicemap_event_topology_t)", size_of::<TopologyRow>()),
         ("sizeof(servicemap_event_connection_t)", size_of::<ConnectionRow>()),
         ("offsetof(servicemap_event_connection_t, opened)", offset_of!(ConnectionRow, opened)),
         ("offsetof(servicemap_event_connection_t, port)", offset_of!(ConnectionRow, port)),

@@ -114,7 +114,8 @@ fn the_view_follows_the_same_rules() {
         servicemap_events_view(batch.cast_const().cast(), out.as_mut_ptr().cast(), ptr::null_mut())
     };
     assert_eq!(ask(size_of::<View<'_>>()), Status::Ok as i32);
-    assert_eq!(ask(size_of::<View<'_>>() - 8), Status::StructSize as i32);
+    assert_eq!(ask(View::FIRST_SIZE), Status::Ok as i32);
+    assert_eq!(ask(View::FIRST_SIZE - 8), Status::StructSize as i32);
     assert_eq!(ask(size_of::<View<'_>>() + 8), Status::Ok as i32);
     // SAFETY: live.
     unsafe {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use servicemap_map::model::{
-    Dependency, Event, EventData, EventType, Gap, GapReason, HealthChange, HealthReason, HealthStatus,
-    ObserverInfo, RunId, ServiceRef, ServiceType, Snapshot, SnapshotTopology, SnapshotTotals, TopologyChange,
+    Dependency, Event, EventData, EventType, Exposure, Gap, GapReason, HealthChange, HealthReason,
+    HealthStatus, ObserverInfo, RunId, Service, ServiceRef, ServiceType, Snapshot, SnapshotTopology,
+    SnapshotTotals, TopologyChange,
 };
 
 use super::fixtures::{AT, RUN, connection, event, service};
@@ -58,6 +59,30 @@ fn a_service_row_has_its_endpoints_labels_and_health() {
 }
 
 #[test]
+fn a_service_row_has_its_environment_and_what_exposes_it() {
+    let mut exposed = Service::clone(&service("web"));
+    exposed.environment = Some("prod".into());
+    exposed.exposed_by = vec![Exposure {
+        kind: "Ingress",
+        namespace: "shop".into(),
+        name: "front".into(),
+        class: Some("nginx".into()),
+        hosts: vec!["a.example".into(), "b.example".into()],
+        ports: vec![80, 443],
+    }];
+    let told = event(EventType::ServiceDiscovered, 1, EventData::Service(Arc::new(exposed)));
+    let table = Table::new(&[told], None).unwrap();
+    let view = View::of(&table);
+    let row = &view.services[0];
+    assert_eq!((read(&view, row.environment), row.exposed_by), ("prod", Range { first: 0, count: 1 }));
+    let row = &view.exposures[0];
+    assert_eq!((read(&view, row.kind), read(&view, row.serving_class)), ("Ingress", "nginx"));
+    assert_eq!((read(&view, row.object_namespace), read(&view, row.object_name)), ("shop", "front"));
+    assert_eq!(texts(&view, row.hosts), ["a.example", "b.example"]);
+    assert_eq!((row.ports, &view.ports[..]), (Range { first: 0, count: 2 }, &[80, 443][..]));
+}
+
+#[test]
 fn a_connection_row_has_every_count_in_its_own_place() {
     let told = event(EventType::ConnectionEstablished, 1, EventData::Connection(connection()));
     let table = Table::new(&[told], None).unwrap();
@@ -92,9 +117,9 @@ fn dependencies_health_topology_and_gaps_have_rows_of_their_own() {
         protocol: "tcp",
         port: 8080,
         cross_namespace: true,
-        cross_environment: false,
-        source_environment: None,
-        destination_environment: None,
+        cross_environment: true,
+        source_environment: Some("prod".into()),
+        destination_environment: Some("staging".into()),
     };
     let change = HealthChange {
         service: web,
@@ -112,7 +137,10 @@ fn dependencies_health_topology_and_gaps_have_rows_of_their_own() {
         services_removed: vec![],
         connections_added: vec!["host/a->host/b:80/tcp".to_owned()],
         connections_removed: vec!["host/a->host/c:80/tcp".to_owned()],
-        ..TopologyChange::default()
+        disallowed_connections_added: vec!["host/a->host/d:81/tcp".to_owned()],
+        disallowed_connections_removed: vec!["host/a->host/d:82/tcp".to_owned()],
+        unrestricted_services_added: vec!["service:host/e".to_owned()],
+        unrestricted_services_removed: vec!["service:host/f".to_owned()],
     };
     let gap = Gap { reason: GapReason::FlowMapFull, count: 9, healed: true, at: AT };
     let table = Table::new(
@@ -142,6 +170,13 @@ fn dependencies_health_topology_and_gaps_have_rows_of_their_own() {
     );
     assert_eq!((read(&view, row.protocol), row.port, row.cross_namespace), ("tcp", 8080, 1));
 
+    let environments = (
+        read(&view, row.source_environment),
+        read(&view, row.destination_environment),
+        row.cross_environment,
+    );
+    assert_eq!(environments, ("prod", "staging", 1));
+
     let row = &view.health_changes[0];
     assert_eq!((read(&view, row.from), read(&view, row.to)), ("healthy", "unhealthy"));
     assert_eq!(texts(&view, row.reasons), ["connections_fail"]);
@@ -154,6 +189,11 @@ fn dependencies_health_topology_and_gaps_have_rows_of_their_own() {
     assert_eq!(texts(&view, row.services_removed), [""; 0]);
     assert_eq!(texts(&view, row.connections_added), ["host/a->host/b:80/tcp"]);
     assert_eq!(texts(&view, row.connections_removed), ["host/a->host/c:80/tcp"]);
+
+    assert_eq!(texts(&view, row.disallowed_connections_added), ["host/a->host/d:81/tcp"]);
+    assert_eq!(texts(&view, row.disallowed_connections_removed), ["host/a->host/d:82/tcp"]);
+    assert_eq!(texts(&view, row.unrestricted_services_added), ["service:host/e"]);
+    assert_eq!(texts(&view, row.unrestricted_services_removed), ["service:host/f"]);
 
     let row = &view.gaps[0];
     assert_eq!(

@@ -37,6 +37,8 @@ type table struct {
 	gaps         []C.servicemap_event_gap_t
 	endpoints    []C.servicemap_event_endpoint_t
 	labels       []C.servicemap_event_label_t
+	exposures    []C.servicemap_event_exposure_t
+	ports        []C.uint16_t
 	texts        []C.servicemap_event_text_t
 	arena        []byte
 
@@ -56,6 +58,8 @@ func (d *decoder) events(v *C.servicemap_events_view_t) []*domain.Event {
 		gaps:         rows(v.gaps.ptr, v.gaps.len),
 		endpoints:    rows(v.endpoints.ptr, v.endpoints.len),
 		labels:       rows(v.labels.ptr, v.labels.len),
+		exposures:    rows(v.exposures.ptr, v.exposures.len),
+		ports:        rows(v.ports.ptr, v.ports.len),
 		texts:        rows(v.texts.ptr, v.texts.len),
 		arena:        unsafe.Slice((*byte)(v.arena.ptr), int(v.arena.len)),
 		named:        make(map[C.servicemap_event_service_ref_t]*domain.Service),
@@ -145,6 +149,7 @@ func (t *table) service(row *C.servicemap_event_service_t) *domain.Service {
 		Type:          domain.ServiceType(t.text(row.service.service_type)),
 		Health:        domain.HealthStatus(t.text(row.health)),
 		HealthReasons: t.list(row.health_reasons),
+		Environment:   t.text(row.environment),
 		FirstSeen:     instant(row.first_seen_ns),
 		LastSeen:      instant(row.last_seen_ns),
 	}
@@ -156,6 +161,9 @@ func (t *table) service(row *C.servicemap_event_service_t) *domain.Service {
 		address, _ := netip.ParseAddr(t.text(e.address))
 		s.Endpoints = append(s.Endpoints, domain.Endpoint{Address: address, Port: int(e.port), Ready: e.ready != 0})
 	}
+	for i := range part(t.exposures, row.exposed_by) {
+		s.ExposedBy = append(s.ExposedBy, t.exposure(&t.exposures[int(row.exposed_by.first)+i]))
+	}
 	if row.labels.count > 0 {
 		s.Labels = make(map[string]string, row.labels.count)
 	}
@@ -163,6 +171,20 @@ func (t *table) service(row *C.servicemap_event_service_t) *domain.Service {
 		s.Labels[t.text(l.key)] = t.text(l.value)
 	}
 	return s
+}
+
+func (t *table) exposure(row *C.servicemap_event_exposure_t) domain.Exposure {
+	e := domain.Exposure{
+		Kind:      t.text(row.kind),
+		Namespace: t.text(row.object_namespace),
+		Name:      t.text(row.object_name),
+		Class:     t.text(row.serving_class),
+		Hosts:     t.list(row.hosts),
+	}
+	for _, port := range part(t.ports, row.ports) {
+		e.Ports = append(e.Ports, int(port))
+	}
+	return e
 }
 
 func (t *table) reference(row C.servicemap_event_service_ref_t) *domain.Service {
@@ -211,6 +233,10 @@ func (t *table) dependency(row *C.servicemap_event_dependency_t) *domain.Depende
 		Protocol:       t.text(row.protocol),
 		Port:           int(row.port),
 		CrossNamespace: row.cross_namespace != 0,
+
+		CrossEnvironment:       row.cross_environment != 0,
+		SourceEnvironment:      t.text(row.source_environment),
+		DestinationEnvironment: t.text(row.destination_environment),
 	}
 }
 
@@ -234,6 +260,11 @@ func (t *table) topology(row *C.servicemap_event_topology_t) *domain.TopologyCha
 		ServicesRemoved:       t.list(row.services_removed),
 		ConnectionsAdded:      t.list(row.connections_added),
 		ConnectionsRemoved:    t.list(row.connections_removed),
+
+		DisallowedConnectionsAdded:   t.list(row.disallowed_connections_added),
+		DisallowedConnectionsRemoved: t.list(row.disallowed_connections_removed),
+		UnrestrictedServicesAdded:    t.list(row.unrestricted_services_added),
+		UnrestrictedServicesRemoved:  t.list(row.unrestricted_services_removed),
 	}
 }
 
