@@ -200,6 +200,7 @@ impl ServiceMap {
                 ..structure.topology.clone()
             },
             totals: structure.totals,
+            excluded: self.state.excluded(),
             gaps: self.state.gaps(),
         }
     }

@@ -84,6 +84,8 @@ pub struct MapSettings {
     pub max_flows: usize,
     /// External services kept by name (1,000); the rest is `~other`.
     pub max_externals: usize,
+    /// Connections of a node's own programs to pods of that node, as of the kubelet's probes, are edges (no).
+    pub kubelet_probes: bool,
     /// Which environment a service is in (none).
     pub environments: EnvironmentSettings,
     /// Health thresholds.
@@ -108,6 +110,7 @@ impl Default for MapSettings {
             max_services: 20_000,
             max_flows: 200_000,
             max_externals: 1_000,
+            kubelet_probes: false,
             environments: EnvironmentSettings::default(),
             health: HealthSettings::default(),
         }

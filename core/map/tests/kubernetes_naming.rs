@@ -233,6 +233,50 @@ fn programs_of_a_node_are_the_node() {
     assert_eq!(lab.service("node:/box").labels["zone"], "a");
 }
 
+/// A node `box` with pod `web-1`, and its kubelet in cgroup 9.
+fn with_kubelet(mut lab: Lab) -> Lab {
+    lab.object(node("box", "172.16.0.1"));
+    lab.runs(7, &pod("shop", "web-1", "web", "10.1.0.1").on_node("box"));
+    lab.cgroup(9, "/system.slice/kubelet.service");
+    lab
+}
+
+#[test]
+fn probes_of_a_node_to_its_own_pods_are_no_edges_and_counted_as_excluded() {
+    let mut lab = with_kubelet(Lab::in_cluster());
+    lab.tell(client("kubelet", "10.1.0.1", 8080).in_cgroup(9).opened(3).closed(1));
+    lab.settle();
+    assert!(lab.edges().is_empty());
+    assert_eq!(lab.snapshot().excluded.into_iter().collect::<Vec<_>>(), [("kubelet_probe", 2)]);
+}
+
+#[test]
+fn probes_are_marked_edges_where_they_are_asked_for() {
+    let mut lab = with_kubelet(Lab::with(|settings| settings.kubelet_probes = true));
+    lab.object(scope(false));
+    lab.tell(client("kubelet", "10.1.0.1", 8080).in_cgroup(9).opened(3));
+    lab.settle();
+    assert_eq!(lab.edges(), ["/box->shop/web:8080/tcp"]);
+    assert_eq!(lab.edge("/box->shop/web:8080/tcp").provenance.source_rule, "kubelet_probe");
+    assert!(lab.snapshot().excluded.is_empty());
+}
+
+#[test]
+fn what_a_node_calls_elsewhere_or_a_pod_in_its_network_calls_is_no_probe() {
+    let mut lab = with_kubelet(Lab::in_cluster());
+    lab.object(service("shop", "front", "10.96.0.9").port("", 80));
+    lab.object(pod("shop", "api-1", "api", "10.1.0.9"));
+    lab.runs(8, &pod("monitoring", "scraper-1", "scraper", "172.16.0.1").on_host("box"));
+    lab.tell(client("curl", "10.96.0.9", 80).in_cgroup(9).opened(1));
+    lab.tell(client("curl", "10.1.0.9", 8080).in_cgroup(9).opened(1));
+    lab.tell(client("scraper", "10.1.0.1", 8080).in_cgroup(8).opened(1));
+    lab.settle();
+    assert_eq!(
+        lab.edges(),
+        ["monitoring/scraper->shop/web:8080/tcp", "/box->shop/front:80/tcp", "/box->shop/api:8080/tcp"]
+    );
+}
+
 #[test]
 fn late_facts_about_a_reused_address_name_who_had_it_then() {
     let mut lab = with_client();
@@ -413,6 +457,7 @@ fn a_pods_traffic_to_itself_is_no_edge() {
     lab.tell(call("10.1.0.1", 8080).opened(1));
     lab.settle();
     assert!(lab.edges().is_empty());
+    assert_eq!(lab.snapshot().excluded.into_iter().collect::<Vec<_>>(), [("itself", 2)]);
 }
 
 #[test]

@@ -146,6 +146,7 @@ fn map(section: &mut Section<'_, '_>, default: MapSettings) -> MapSettings {
         max_services: section.count("max_services", SERVICES).unwrap_or(default.max_services),
         max_flows: section.count("max_flows", FLOWS).unwrap_or(default.max_flows),
         max_externals: section.count("max_externals", EXTERNALS).unwrap_or(default.max_externals),
+        kubelet_probes: section.flag("kubelet_probes").unwrap_or(default.kubelet_probes),
         environments: section.section("environments", environments),
         health: section.section("health", |section| health(section, &default.health)),
     }

@@ -34,7 +34,7 @@ fn every_name_is_read() {
         "enable_ebpf":false,"service_timeout":"11s","connection_timeout":"12s","emission_mode":"full","full_snapshot_interval":"13s",
         "min_emit_interval":"14s","debounce_window":"15s","learning_period":"0","drain_interval":"200ms","dependency_retention":"16h",
         "max_services":17,"max_flows":18,"max_externals":0,"host_name":"h","capture_hook":"raw_tp","collection_interval":"19s",
-        "max_edge_series":20,
+        "max_edge_series":20,"kubelet_probes":true,
         "environments":{"namespace_label":"env","names":{"prod":["prod-*","shop/api"],"staging":["stage"]}},
         "health":{"window":"21s","unhealthy_ratio":0.6,"unhealthy_min_attempts":22,"degraded_ratio":0.1,"degraded_min_attempts":23,
                   "worse_after":"24s","unhealthy_after":"25s","better_after":"26s"}
@@ -70,6 +70,7 @@ fn every_name_is_read() {
             max_services: 17,
             max_flows: 18,
             max_externals: 0,
+            kubelet_probes: true,
             environments: servicemap_map::EnvironmentSettings {
                 namespace_label: Some("env".into()),
                 rules: [("prod", "prod-*"), ("prod", "shop/api"), ("staging", "stage")]

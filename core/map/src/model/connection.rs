@@ -100,8 +100,9 @@ pub enum Side {
 pub struct Provenance {
     /// The side at which it is counted.
     pub side: Side,
-    /// The rule that named the source: `cgroup`, `program`, `address`, and in a cluster `pod` (its address), `node`
-    /// and `via_node` (a node whose own programs are not the source: it passes on what others send).
+    /// The rule that named the source: `cgroup`, `program`, `address`, and in a cluster `pod` (its address), `node`,
+    /// `kubelet_probe` (of a node to a pod of its own) and `via_node` (a node whose own programs are not the source: it passes
+    /// on what others send).
     pub source_rule: &'static str,
     /// The rule that named the destination: `listener`, `cgroup`, `program`, `address`, and in a cluster `service` (its
     /// address and port), `service_address` (a port that it does not offer), `endpoint` (an address and port behind it),

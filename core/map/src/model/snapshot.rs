@@ -1,5 +1,6 @@
 //! The whole map at one instant: the JSON map of every door.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -99,6 +100,10 @@ pub struct Snapshot {
     pub topology: SnapshotTopology,
     /// Sums.
     pub totals: SnapshotTotals,
+    /// Open connections that are counted and kept off the map, by reason: `itself` (of a pod to itself) and
+    /// `kubelet_probe` (of a node's own programs to a pod of that node).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub excluded: BTreeMap<&'static str, u64>,
     /// What was lost in this run, oldest first, bounded.
     pub gaps: Vec<Gap>,
 }

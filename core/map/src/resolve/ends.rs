@@ -12,6 +12,14 @@ use crate::model::{Direction, FlowKey, MachineId, ServiceId, ServiceRef, Service
 /// behind its address.
 pub(crate) const VIA_NODE: &str = "via_node";
 
+/// The rule that marks connections of a node's own programs to a pod of that node: the kubelet's probes. Its sockets are in
+/// the node's own network namespace and belong to no pod; what a node masquerades, or sends back by hairpin, has its socket
+/// in the network namespace of a pod, and is none.
+const KUBELET_PROBE: &str = "kubelet_probe";
+
+/// The rule that marks connections of a pod to itself.
+const ITSELF: &str = "itself";
+
 /// No network namespace in particular.
 const NO_NAMESPACE: u32 = 0;
 
@@ -119,12 +127,14 @@ pub(crate) struct Resolver {
     pub(crate) machines: Machines,
     /// The cluster's objects; empty without one.
     pub(crate) cluster: Cluster,
+    /// Connections of a node's own programs to pods of that node are edges.
+    keeps_probes: bool,
 }
 
 impl Resolver {
     /// Knows nothing yet but the machine's name.
-    pub(crate) fn new(host: Arc<str>) -> Self {
-        Self { machines: Machines::new(host), cluster: Cluster::default() }
+    pub(crate) fn new(host: Arc<str>, keeps_probes: bool) -> Self {
+        Self { machines: Machines::new(host), cluster: Cluster::default(), keeps_probes }
     }
 
     /// Names the ends of a flow by what is known now of that instant.
@@ -142,8 +152,16 @@ impl Resolver {
                 Ends::Presence(local)
             }
             Direction::Inbound => self.inbound(machine, key, local, when),
-            Direction::Outbound if self.is_itself(machine, key, when) => Ends::Presence(local),
+            Direction::Outbound if self.is_itself(machine, key, when) => {
+                Ends::Presence(Party { rule: ITSELF, ..local })
+            }
             Direction::Outbound => {
+                let is_probe = self.is_probe(&local, key, when);
+                let rule = if is_probe { KUBELET_PROBE } else { local.rule };
+                let local = Party { rule, ..local };
+                if is_probe && !self.keeps_probes {
+                    return Ends::Presence(local);
+                }
                 let Some(Destination { party, port, since }) = self.destination(machine, key, when) else {
                     return Ends::Waiting;
                 };
@@ -183,6 +201,12 @@ impl Resolver {
             && pod.is_some_and(|uid| {
                 key.remote.is_loopback() || self.cluster.has_address(uid, key.remote, when)
             })
+    }
+
+    /// Whether one of a node's own programs connects to the address of a pod of that node.
+    fn is_probe(&self, source: &Party, key: &FlowKey, when: Instant) -> bool {
+        let is_node = source.service.service_type == ServiceType::Node && !key.folded;
+        is_node && self.cluster.node_of_pod(key.remote, when) == Some(&source.service.name)
     }
 
     /// A connection that comes from another machine.

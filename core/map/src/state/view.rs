@@ -1,18 +1,20 @@
 //! The map as consumers see it. Each service and edge is built once and handed out again until it changes; order and
 //! analysis are kept until something comes or goes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::flows::Place;
 use super::services::Entry;
 use super::slots::Id;
 use super::{Edge, EdgeTold, State};
 use crate::analysis::{self, Graph};
 use crate::collections::HashMap;
 use crate::model::{
-    Connection, ConnectionRef, Dependency, Gap, HealthStatus, Service, ServiceId, ServiceType,
+    Connection, ConnectionRef, Dependency, Direction, Gap, HealthStatus, Service, ServiceId, ServiceType,
     SnapshotTopology, SnapshotTotals, Timestamp,
 };
+use crate::resolve::{Ends, Instant};
 
 /// What follows from which services, edges and dependencies there are, and from nothing else.
 #[derive(Debug)]
@@ -45,7 +47,7 @@ pub(crate) struct DependencyView<'a> {
     pub(crate) dependency: Arc<Dependency>,
     pub(crate) first_seen: Timestamp,
     pub(crate) told: &'a mut bool,
-    pub(crate) asleep: &'a mut std::collections::BTreeMap<ConnectionRef, Arc<Connection>>,
+    pub(crate) asleep: &'a mut BTreeMap<ConnectionRef, Arc<Connection>>,
 }
 
 impl State {
@@ -115,6 +117,24 @@ impl State {
     pub(crate) fn told_services(&self) -> impl Iterator<Item = (Timestamp, Arc<Service>)> {
         let entries = self.structure().services.iter().filter_map(|id| self.services.get(*id));
         entries.filter(|entry| entry.told.present).map(|entry| (entry.came, entry.view(&self.flows)))
+    }
+
+    /// Open connections that are kept off the map, by the rule that says why.
+    pub(crate) fn excluded(&self) -> BTreeMap<&'static str, u64> {
+        let mut excluded = BTreeMap::new();
+        for (_, flow) in self.flows.iter() {
+            let open = flow.sums.counts.active();
+            let is_off =
+                matches!(flow.place, Place::Presence(_)) && flow.key.direction == Direction::Outbound;
+            if open == 0 || !is_off {
+                continue;
+            }
+            let when = Instant { at: flow.sums.first, generation: flow.key.generation, patient: false };
+            if let Ends::Presence(party) = self.resolver.ends(&flow.key, when) {
+                *excluded.entry(party.rule).or_default() += open;
+            }
+        }
+        excluded
     }
 
     /// Edges that consumers know as established, with the instant of that, sorted.

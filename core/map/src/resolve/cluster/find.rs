@@ -166,6 +166,16 @@ impl Cluster {
         })
     }
 
+    /// The node of the pod with an address of its own that this is.
+    pub(crate) fn node_of_pod(&self, address: IpAddr, when: Instant) -> Option<&Arc<str>> {
+        let owners = self.owners.at(address, when.at, when.generation);
+        let pod = owners.into_iter().find_map(|owner| match owner {
+            Owner::Pod(uid) => self.pods.get(uid),
+            Owner::Service(_) | Owner::Node(_) => None,
+        });
+        pod.map(|pod| &pod.object.node)
+    }
+
     /// Whether any fact has come.
     pub(crate) fn is_known(&self) -> bool {
         self.len() > 0 || !self.scope.ranges.is_empty()
