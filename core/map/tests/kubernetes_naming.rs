@@ -79,6 +79,44 @@ fn a_pod_keeps_the_name_of_its_service_when_another_begins_to_select_it() {
 }
 
 #[test]
+fn a_pod_is_its_service_by_the_selector_before_a_slice_has_it() {
+    let mut lab = Lab::in_cluster();
+    lab.object(service("shop", "front", "10.96.0.2").port("", 80).selects("app", "web"));
+    lab.object(service("shop", "other", "10.96.0.3").port("", 80).selects("app", "api"));
+    lab.object(service("shop", "by-hand", "10.96.0.4").port("", 80));
+    let web = pod("shop", "web-1", "web", "10.1.0.1").label("app", "web");
+    lab.runs(7, &web);
+    lab.tell(call("192.0.2.9", 443).opened(1));
+    lab.until(5.0);
+    assert_eq!(lab.edges(), ["shop/front->/192.0.2.9:443/tcp"]);
+    lab.events();
+    lab.object(slice("shop", "front").port("", 8080).holds(&web));
+    lab.until(10.0);
+    assert_eq!(lab.edges(), ["shop/front->/192.0.2.9:443/tcp"]);
+    let news = lab.news();
+    let moved = |line: &String| line.contains("workload:") || line.starts_with("topology");
+    assert!(!news.iter().any(moved), "nobody comes or goes by the slice: {news:?}");
+}
+
+#[test]
+fn a_service_that_begins_or_ceases_to_select_a_pod_gives_it_another_name() {
+    let mut lab = Lab::in_cluster();
+    lab.runs(7, &pod("shop", "web-1", "web", "10.1.0.1").label("app", "web"));
+    lab.tell(call("192.0.2.9", 443).opened(1));
+    lab.until(1.0);
+    assert_eq!(lab.edges(), ["shop/web->/192.0.2.9:443/tcp"]);
+    let front = service("shop", "front", "10.96.0.2").port("", 80);
+    lab.object(front.clone().selects("app", "web"));
+    lab.until(2.0);
+    assert_eq!(lab.edges(), ["shop/front->/192.0.2.9:443/tcp"]);
+    lab.object(front.selects("app", "api"));
+    lab.until(3.0);
+    lab.tell(call("192.0.2.8", 443).opened(1));
+    lab.settle();
+    assert!(lab.edges().contains(&"shop/web->/192.0.2.8:443/tcp".to_owned()), "{:?}", lab.edges());
+}
+
+#[test]
 fn counters_move_along_when_a_service_begins_to_select_the_workload() {
     let mut lab = with_client();
     lab.tell(call("192.0.2.9", 443).opened(3));

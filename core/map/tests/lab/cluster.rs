@@ -220,6 +220,12 @@ impl ServiceObject {
         self
     }
 
+    /// Selects pods by a label.
+    pub(crate) fn selects(mut self, name: &str, value: &str) -> Self {
+        self.0.selector.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     pub(crate) fn external_name(mut self, name: &str) -> Self {
         self.0.service_type = ServiceType::ExternalName;
         self.0.cluster_ips.clear();

@@ -126,6 +126,14 @@ pub struct KubernetesService {
     pub created_at: Option<Timestamp>,
 }
 
+impl KubernetesService {
+    /// Whether it selects a pod by its labels. One without a selector selects none.
+    pub fn selects(&self, pod: &Pod) -> bool {
+        let has = |(name, value): (&String, &String)| pod.labels.get(name).is_some_and(|is| **is == **value);
+        !self.selector.is_empty() && self.namespace == pod.namespace && self.selector.iter().all(has)
+    }
+}
+
 /// A TCP port that a Service offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServicePort {

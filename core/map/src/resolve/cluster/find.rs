@@ -63,11 +63,23 @@ impl Cluster {
     }
 
     /// The service that a pod is at an instant: of the Services behind which it is, not headless ones first, then the one
-    /// behind which it was first (so that it keeps its name), then the first by name; else its workload.
+    /// behind which it was first (so that it keeps its name), then the first by name. No slice has it yet when it begins:
+    /// until one does, it is the Service that selects it by its labels. Else it is its workload.
     pub(crate) fn identity(&self, uid: &str, at: Timestamp) -> Option<ServiceRef> {
         let pod = self.pods.get(uid)?;
-        let services = self.places(pod, at);
-        Some(first(services).map_or_else(|| workload(&pod.object), |(_, service)| Self::service_ref(service)))
+        let listed = first(self.places(pod, at)).map(|(_, service)| service);
+        let service = listed.or_else(|| self.selecting(&pod.object, at));
+        Some(service.map_or_else(|| workload(&pod.object), Self::service_ref))
+    }
+
+    /// The Service that selects a pod by its labels: not headless ones first, then by name.
+    fn selecting(&self, pod: &Pod, at: Timestamp) -> Option<&KubernetesService> {
+        let names = self.selecting.get(&pod.namespace)?;
+        let services = names.iter().filter_map(|name| {
+            let service = self.services.get(&(pod.namespace.clone(), name.clone()))?;
+            (service.is_there(at) && service.object.selects(pod)).then_some(&service.object)
+        });
+        services.min_by_key(|service| service.service_type == ServiceType::Headless)
     }
 
     /// The service that a pod is for who connects to one of its ports, and the port as the service offers it.

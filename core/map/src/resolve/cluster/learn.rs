@@ -90,6 +90,7 @@ impl Cluster {
                     from = known.from.min(from);
                 }
                 let old = known.object.clone();
+                self.touch_selected(&old, touched);
                 self.withdraw(&key, &old, &addresses(&service), at, touched);
             }
             None if self.is_full(touched) => return,
@@ -105,6 +106,12 @@ impl Cluster {
             touched.everything = true;
         }
         touched.declared.insert(service_id(&key));
+        if service.selector.is_empty() {
+            remove_from(&mut self.selecting, &key.0, &key.1);
+        } else {
+            self.selecting.entry(key.0.clone()).or_default().insert(key.1.clone());
+        }
+        self.touch_selected(&service, touched);
         self.services.insert(key.clone(), Kept { object: service, from, ended: None });
         self.touch_endpoints(&key, touched);
     }
@@ -139,8 +146,19 @@ impl Cluster {
         let service = known.object.clone();
         self.ended_services.push_back((at, key.clone()));
         self.withdraw(key, &service, &BTreeSet::new(), at, touched);
+        self.touch_selected(&service, touched);
         touched.declared.insert(service_id(key));
         self.touch_endpoints(key, touched);
+    }
+
+    /// Pods that a Service selects may be called differently.
+    fn touch_selected(&self, service: &KubernetesService, touched: &mut Touched) {
+        if service.selector.is_empty() {
+            return;
+        }
+        for (uid, _) in self.pods.iter().filter(|(_, pod)| service.selects(&pod.object)) {
+            self.touch_pod(uid, touched);
+        }
     }
 
     /// Everybody behind a Service may be called differently.
@@ -267,6 +285,7 @@ impl Cluster {
             // It may have been made anew since.
             if self.services.get(&key).is_some_and(|service| service.ended == Some(at)) {
                 self.services.remove(&key);
+                remove_from(&mut self.selecting, &key.0, &key.1);
             }
         }
     }

@@ -62,6 +62,8 @@ impl<T> Kept<T> {
 pub(crate) struct Cluster {
     services: HashMap<Key, Kept<KubernetesService>>,
     slices: HashMap<Key, EndpointSlice>,
+    /// Names of the Services of each namespace that select pods, those that have ended included.
+    selecting: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// Names of the slices of each Service.
     slices_of: HashMap<Key, BTreeSet<Arc<str>>>,
     pods: HashMap<Arc<str>, Kept<Pod>>,
