@@ -111,7 +111,7 @@ pub(crate) fn snapshot() -> Snapshot {
         ],
         topology: SnapshotTopology::default(),
         totals: SnapshotTotals::default(),
-        excluded: std::collections::BTreeMap::new(),
+        excluded: BTreeMap::new(),
         gaps: Vec::new(),
     }
 }

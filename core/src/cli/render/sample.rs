@@ -102,7 +102,7 @@ fn snapshot(host: &str, services: Vec<Arc<Service>>, connections: Vec<Arc<Connec
         services,
         connections,
         topology: SnapshotTopology::default(),
-        excluded: std::collections::BTreeMap::new(),
+        excluded: BTreeMap::new(),
         gaps: Vec::new(),
     }
 }
