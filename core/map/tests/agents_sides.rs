@@ -5,6 +5,7 @@ mod lab;
 
 use lab::cluster::{node, path_of, pod, service, slice, uid};
 use lab::{Delta, Lab, at, client, listener, server};
+use proptest::prelude::*;
 use servicemap_map::model::{FactBody, Side};
 
 const WEB: u32 = 11;
@@ -284,4 +285,56 @@ fn an_edge_from_before_there_were_other_machines_keeps_its_counts() {
     lab.tell(client("curl", "198.51.100.9", 443).short(2));
     lab.settle();
     assert_eq!(opened(&lab, "box/curl->/198.51.100.9:443/tcp"), (5, 0));
+}
+
+/// What three agents tell of one traffic: two clients on different nodes, each seen at its server, too; one behind its node's
+/// address; a program of a node.
+fn traffic(second: u32) -> Vec<(u32, Delta)> {
+    let opened = u64::from(second % 3 + 1);
+    let web = |delta: Delta| delta.short(opened);
+    let from_three = || server("db", "10.1.3.1", 8080).in_cgroup(7).in_namespace(DB);
+    vec![
+        (1, web(calls())),
+        (2, web(accepts())),
+        (3, web(calls().in_cgroup(9))),
+        (2, web(from_three())),
+        (2, web(accepts_from_node())),
+        (3, web(client("kubelet", "10.1.2.1", 8080))),
+        (2, web(server("db", "192.0.2.3", 8080).in_cgroup(7).in_namespace(DB))),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn the_sums_are_the_same_in_whichever_order_agents_tell(
+        order in Just((0..7_usize).collect::<Vec<_>>()).prop_shuffle(),
+        settles in proptest::collection::vec(any::<bool>(), 7),
+        rounds in 1..4_u32,
+    ) {
+        let mut lab = observed_cluster();
+        lab.object(pod("shop", "web-2", "web", "10.1.3.1").on_node("three"));
+        lab.agent(3, FactBody::Cgroup { id: 9, path: path_of(&uid("web-2")).into() });
+        let mut expected = 0;
+        for round in 0..rounds {
+            let told = traffic(round);
+            expected += u64::from(round % 3 + 1);
+            for (index, settles) in order.iter().zip(&settles) {
+                let (machine, delta) = told[*index].clone();
+                lab.agent_tells(machine, delta);
+                if *settles {
+                    lab.settle();
+                }
+            }
+            lab.until(f64::from(round + 1));
+        }
+        let mut counts: Vec<_> = lab
+            .snapshot()
+            .connections
+            .iter()
+            .map(|edge| (edge.edge.key(), edge.totals.opened, edge.totals.active))
+            .collect();
+        counts.sort();
+        let edge = |key: &str, times: u64| (key.to_owned(), times * expected, 0);
+        prop_assert_eq!(counts, [edge("/one->shop/db:80/tcp", 1), edge("/three->shop/db:80/tcp", 1), edge(WEB_TO_DB, 2)]);
+    }
 }
