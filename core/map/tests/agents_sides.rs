@@ -91,6 +91,16 @@ fn while_the_client_is_observed_its_server_alone_makes_no_edge() {
 }
 
 #[test]
+fn what_a_server_told_before_its_clients_counts_beside_them_as_soon_as_they_have_an_edge() {
+    let mut lab = observed_cluster();
+    lab.agent_tells(2, accepts().opened(3));
+    lab.settle();
+    lab.agent_tells(1, calls().opened(2));
+    lab.settle();
+    assert_eq!(opened(&lab, WEB_TO_DB), (3, 3));
+}
+
+#[test]
 fn where_the_clients_node_is_not_observed_the_server_counts() {
     let mut lab = observed_cluster();
     lab.lost(1, "one");
