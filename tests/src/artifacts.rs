@@ -37,6 +37,11 @@ pub fn collector() -> PathBuf {
     built(repository().join("otel-config/_build/otelcol-servicemap"), "collector")
 }
 
+/// The Kubernetes cluster for tests.
+pub fn kubelab() -> PathBuf {
+    built(target().join("kubelab"), "kubelab")
+}
+
 /// The `peer` program of this crate, which Cargo puts beside the directory of the test's own binary.
 pub fn peer_binary() -> PathBuf {
     let test = std::env::current_exe().expect("the path of this program");

@@ -1,0 +1,8 @@
+//! Against a real Kubernetes: what the API server says, what pods do to each other over real sockets, and the map that must come of it.
+//! Servicemap runs with the rights of its own role, no more.
+
+mod account;
+mod discovery;
+mod outages;
+mod rules;
+mod sample;
