@@ -1,15 +1,18 @@
 //! Nodes of a cluster and what runs on them.
 
 use std::fs::File;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
+use serde_json::Value;
 
 use super::{ControlPlane, END, START};
 use crate::artifacts;
-use crate::process::Process;
+use crate::netns::Family;
+use crate::process::{Process, output_of};
 use crate::wait::until;
 
 /// Longest time until a workload runs, on a busy machine.
@@ -83,19 +86,41 @@ impl Lab {
         self.plane.kubectl(&["-n", namespace, "wait", "--for=condition=Ready", &timeout, pod]);
     }
 
-    /// A command in the network of a pod, in its container's cgroup: as if the container had run it.
+    /// What the node says of a pod: its addresses, and cgroup and process of each container.
+    pub fn facts(&self, namespace: &str, pod: &str) -> Value {
+        let file = self.plane.directory().join(format!("pods/{namespace}_{pod}.json"));
+        let text = std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        serde_json::from_slice(&text).expect("JSON of kubelab")
+    }
+
+    /// The address of a pod in a family: the first IPv4 or the first IPv6 one.
+    pub fn address(&self, namespace: &str, pod: &str, family: Family) -> IpAddr {
+        let facts = self.facts(namespace, pod);
+        let addresses = facts["addresses"].as_array().expect("addresses").iter();
+        let mut addresses =
+            addresses.map(|address| address.as_str().expect("text").parse().expect("an address"));
+        let found = addresses.find(|address: &IpAddr| address.is_ipv4() == (family == Family::V4));
+        found.unwrap_or_else(|| panic!("{facts}"))
+    }
+
+    /// A command in the network of a pod and in the cgroup of its container `main`: as if the container had run it.
     pub fn in_pod(&self, namespace: &str, pod: &str, program: &str, arguments: &[&str]) -> Command {
-        let object = self.plane.get(&["-n", namespace, "pod", pod]);
-        let uid = object["metadata"]["uid"].as_str().expect("a UID").replace('-', "_");
-        let cgroup = self.nodes.iter().find_map(|node| container_cgroup(&node.cgroup, &uid));
-        let cgroup = cgroup.unwrap_or_else(|| panic!("{namespace}/{pod} has no container's cgroup"));
-        let procs = std::fs::read_to_string(cgroup.join("cgroup.procs")).expect("its processes");
-        let process = procs.lines().next().unwrap_or_else(|| panic!("{namespace}/{pod} runs nothing"));
+        let facts = self.facts(namespace, pod);
+        let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{facts}")).to_owned();
+        let cgroup = PathBuf::from(text(&facts["cgroups"]["main"])).join("cgroup.procs");
+        let process = facts["processes"]["main"].to_string();
         let mut command = Command::new("bash");
         // Born outside, it moves before it becomes the program: its sockets are the container's.
-        command.args(["-c", r#"echo $$ >"$0" && exec nsenter --net="/proc/$1/ns/net" -- "$2" "${@:3}""#]);
-        command.arg(cgroup.join("cgroup.procs")).arg(process).arg(program).args(arguments);
+        command.args(["-c", r#"echo $$ >"$0" && exec nsenter --net="/proc/$1/ns/net" -- "${@:2}""#]);
+        command.arg(cgroup).arg(process).arg(program).args(arguments);
         command
+    }
+
+    /// Opens and closes connections to an address from a pod; all must be accepted.
+    pub fn connect(&self, namespace: &str, pod: &str, address: IpAddr, port: u16, count: u32) {
+        let script = r#"for ((i = 0; i < $2; i++)); do exec 3<>"/dev/tcp/$0/$1" && exec 3>&- || exit; done"#;
+        let arguments = ["-c", script, &address.to_string(), &port.to_string(), &count.to_string()];
+        output_of(&mut self.in_pod(namespace, pod, "bash", &arguments));
     }
 }
 
@@ -107,6 +132,9 @@ impl Drop for Lab {
         for node in &mut self.nodes {
             let _ = until(END, || node.process.ended());
         }
+        // The control plane takes it along when it is told to end, but not when a test has killed it.
+        let fabric = format!("{}-fabric", self.name);
+        let _ = Command::new("ip").args(["netns", "delete", &fabric]).output();
     }
 }
 
@@ -119,14 +147,4 @@ fn cgroup2_root() -> PathBuf {
         (words.next()? == "cgroup2").then_some(place)
     });
     PathBuf::from(mount.expect("a cgroup2 hierarchy"))
-}
-
-fn container_cgroup(node: &str, uid: &str) -> Option<PathBuf> {
-    let root = cgroup2_root().join(node.trim_start_matches('/')).join("kubepods.slice");
-    let slices =
-        [root.clone(), root.join("kubepods-besteffort.slice"), root.join("kubepods-burstable.slice")];
-    let pods = slices.iter().filter_map(|slice| std::fs::read_dir(slice).ok()).flatten().flatten();
-    let pod = pods.map(|entry| entry.path()).find(|path| path.to_string_lossy().contains(uid))?;
-    let containers = std::fs::read_dir(pod).ok()?.flatten().map(|entry| entry.path());
-    containers.into_iter().find(|path| path.extension().is_some_and(|end| end == "scope"))
 }
