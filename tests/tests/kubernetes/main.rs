@@ -4,5 +4,6 @@
 mod account;
 mod discovery;
 mod outages;
+mod reuse;
 mod rules;
 mod sample;
