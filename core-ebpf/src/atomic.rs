@@ -64,6 +64,22 @@ pub(crate) unsafe fn swap64(at: *mut u64, new: u64) -> u64 {
 
 /// Replaces `old` by `new`; false when something else was there.
 #[inline(always)]
+pub(crate) unsafe fn replace64(at: *mut u64, old: u64, new: u64) -> bool {
+    // SAFETY: as for `add32`.
+    unsafe {
+        if PLAIN_ATOMICS.load() != 0 {
+            if at.read_volatile() != old {
+                return false;
+            }
+            at.write_volatile(new);
+            return true;
+        }
+        atomic_cxchg::<u64, SEQCST, SEQCST>(at, old, new).1
+    }
+}
+
+/// Replaces `old` by `new`; false when something else was there.
+#[inline(always)]
 pub(crate) unsafe fn replace32(at: *mut u32, old: u32, new: u32) -> bool {
     // SAFETY: as for `add32`.
     unsafe {

@@ -24,11 +24,15 @@ const EEXIST: i64 = -17;
 #[unsafe(no_mangle)]
 static EMPTY_FLOW: Global<FlowValue> = Global::new(FlowValue::ZERO);
 
-/// May a new key be folded? A close is counted where its open was, so it must not.
+/// For what an entry is wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fold {
-    Allowed,
-    Never,
+pub(crate) enum Purpose {
+    /// Something begins: its key may be folded, and its end will find it.
+    Begin,
+    /// Something ends, and is counted where it began.
+    End,
+    /// A refresh pass: a new entry is no news, and leaves the last quarter of the map to what happens.
+    Refresh,
 }
 
 #[inline(always)]
@@ -39,7 +43,7 @@ fn map_of(active: u64) -> *mut core::ffi::c_void {
 /// The entry for `state.key`, to which the caller then adds; null (and counted as lost) when there is no room. May fold
 /// the key, in `state` too, so that the close finds the same one.
 #[inline(always)]
-pub(crate) unsafe fn entry<A: Access>(sk: Kernel, state: *mut SocketState, fold: Fold) -> *mut FlowValue {
+pub(crate) unsafe fn entry<A: Access>(sk: Kernel, state: *mut SocketState, purpose: Purpose) -> *mut FlowValue {
     // SAFETY: `state` is a map value or on the stack, alive while the program runs; the verifier checks the rest.
     unsafe {
         let active = control(CONTROL_ACTIVE);
@@ -55,9 +59,9 @@ pub(crate) unsafe fn entry<A: Access>(sk: Kernel, state: *mut SocketState, fold:
             asm!("{0} = {0} # second map", inout(reg) value, options(nomem, nostack));
         }
         if value.is_null() {
-            value = new_entry::<A>(sk, state, fold, active);
+            value = new_entry::<A>(sk, state, purpose, active);
             if value.is_null() {
-                count(LOST_FLOWS_FULL);
+                count(if purpose == Purpose::Refresh { LOST_REFRESH_FULL } else { LOST_FLOWS_FULL });
                 return value;
             }
         }
@@ -75,7 +79,7 @@ pub(crate) unsafe fn entry<A: Access>(sk: Kernel, state: *mut SocketState, fold:
 unsafe fn new_entry<A: Access>(
     sk: Kernel,
     state: *mut SocketState,
-    fold: Fold,
+    purpose: Purpose,
     active: u64,
 ) -> *mut FlowValue {
     // SAFETY: as `entry`.
@@ -84,9 +88,14 @@ unsafe fn new_entry<A: Access>(
         let keys = if active == 0 { CONTROL_KEYS_A } else { CONTROL_KEYS_B };
         let Some(keys) = CONTROL.get_ptr_mut(keys) else { return ptr::null_mut() };
         let mut key = (*state).key;
-        if keys.read_volatile() >= u64::from(FOLD_AFTER.load()) && fold == Fold::Allowed {
+        let filling = keys.read_volatile() >= u64::from(FOLD_AFTER.load());
+        if filling && purpose == Purpose::Refresh {
+            return ptr::null_mut();
+        }
+        if filling && purpose == Purpose::Begin {
             count(COUNT_FOLDED);
             key.remote = [0; 2];
+            key.generation = 0;
             key.class |= FLAG_FOLDED;
             (*state).key = key;
             let folded = bpf_map_lookup_elem(map, (&raw const key).cast()) as *mut FlowValue;
@@ -112,7 +121,12 @@ unsafe fn new_entry<A: Access>(
             (*example).uid = (*state).uid;
             (*example).local_port = socket::local_port::<A>(sk);
             (*example).remote_port = socket::remote_port::<A>(sk);
-            announce(&key);
+            if socket::is_transparent::<A>(sk) {
+                (*example).flags = EXAMPLE_TRANSPARENT;
+            }
+            if purpose != Purpose::Refresh {
+                announce(&key);
+            }
         }
         value
     }

@@ -45,6 +45,14 @@ globals! {
     MPTCP_FIRST = 0;
     /// `ABSENT` where the kernel has no MPTCP: what else uses it is of no interest.
     TCP_ULP = 0;
+    /// `ABSENT` where a subflow cannot be told from others, as with the next two.
+    TCP_IS_MPTCP = 0;
+    TCP_ULP_DATA = 0;
+    SUBFLOW_CONN = 0;
+    /// The byte of `struct tcp_sock` with the flag of a transparent proxy's socket; `ABSENT` where it is not known.
+    TCP_TRANSPARENT = 0;
+    /// Its bit in that byte.
+    TRANSPARENT_BIT = 0;
 
     /// Count only this network namespace; 0: all.
     FILTER_NETNS = 0;

@@ -22,6 +22,7 @@ mod globals;
 mod listen;
 mod maps;
 mod pass;
+mod refresh;
 mod socket;
 mod state;
 mod store;
@@ -72,6 +73,15 @@ pub fn pass_typed(context: *mut c_void) -> i32 {
 pub fn pass_raw(context: *mut c_void) -> i32 {
     // SAFETY: the iterator's context.
     unsafe { pass::visit::<InMap>(context) }
+    0
+}
+
+/// The refresh pass, where state is in the sockets.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "iter/bpf_sk_storage_map")]
+pub fn refresh(context: *mut c_void) -> i32 {
+    // SAFETY: the iterator's context.
+    unsafe { refresh::visit(context) }
     0
 }
 

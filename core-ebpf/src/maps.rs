@@ -1,11 +1,12 @@
 //! The maps. User space may shrink or grow them before the load.
 use aya_ebpf::{
+    bindings::BPF_F_NO_PREALLOC,
     btf_maps::SkStorage,
     macros::{btf_map, map},
     maps::{Array, HashMap, PerCpuArray, RingBuf},
 };
 use servicemap_ebpf_layout::{
-    CONTROL_SLOTS, COUNTER_SLOTS, FlowKey, FlowValue, Listener, ListenerKey, SocketState,
+    Bytes16, CONTROL_SLOTS, COUNTER_SLOTS, FlowKey, FlowValue, Listener, ListenerKey, SocketState,
 };
 
 /// One of the two flow maps; `CONTROL_ACTIVE` says which one is written to.
@@ -23,6 +24,10 @@ pub(crate) static SOCKETS: HashMap<u64, SocketState> = HashMap::with_max_entries
 /// Socket state in the socket itself.
 #[btf_map]
 pub(crate) static STORAGE: SkStorage<SocketState> = SkStorage::new();
+/// Remote addresses that changed hands: which owner has one now, as a number that user space counts up. Memory is taken for
+/// what is in it only; the programs look things up, and only user space writes.
+#[map]
+pub(crate) static GENERATIONS: HashMap<Bytes16, u32> = HashMap::with_max_entries(16_384, BPF_F_NO_PREALLOC);
 /// What user space and the programs tell each other.
 #[map]
 pub(crate) static CONTROL: Array<u64> = Array::with_max_entries(CONTROL_SLOTS, 0);

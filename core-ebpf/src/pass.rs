@@ -9,7 +9,7 @@ use crate::{
     access::{Access, Copied, Kernel, Typed},
     atomic::{add32, replace32},
     counters::{control, count},
-    flow::{self, Fold},
+    flow::{self, Purpose},
     globals::*,
     listen,
     socket::{self, AF_INET, AF_INET6, IPPROTO_MPTCP},
@@ -104,7 +104,7 @@ unsafe fn listener<A: Access, S: Store>(sk: Kernel, netns: u32, task: Kernel) {
             listen::remove(&state.key);
             return;
         }
-        let value = flow::entry::<A>(sk, kept, Fold::Never);
+        let value = flow::entry::<A>(sk, kept, Purpose::End);
         if !value.is_null() {
             add32(&raw mut (*value).opened, 1);
             add32(&raw mut (*value).preexisting, 1);
@@ -135,14 +135,17 @@ unsafe fn connection<A: Access, S: Store>(sk: Kernel, netns: u32, task: Kernel, 
             count(LOST_STORAGE);
             return;
         }
-        // From here on the state is what a close finds. Exactly one side takes PENDING away: this one counts an opening
-        // (the close will count itself), or the close counts the whole life.
-        if now == SYN_SENT || !replace32(&raw mut (*kept).phase, PHASE_PENDING, PHASE_OPEN) {
+        if now == SYN_SENT {
             return;
         }
-        let value = flow::entry::<A>(sk, kept, Fold::Allowed);
+        // From here on the state is what a close finds. Exactly one side takes PENDING away: this one counts an opening
+        // (the close will count itself), or the close counts the whole life.
+        let value = flow::entry::<A>(sk, kept, Purpose::Begin);
         if value.is_null() {
-            (*kept).phase = PHASE_CLOSED;
+            replace32(&raw mut (*kept).phase, PHASE_PENDING, PHASE_MISSED_OLD);
+            return;
+        }
+        if !replace32(&raw mut (*kept).phase, PHASE_PENDING, PHASE_OPEN) {
             return;
         }
         add32(&raw mut (*value).opened, 1);

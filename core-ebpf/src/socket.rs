@@ -1,9 +1,11 @@
 //! What is read of a socket and of a task.
-use servicemap_ebpf_layout::{Bytes16, CLASS_LINK_LOCAL, CLASS_LOOPBACK, CLASS_OTHER};
+use servicemap_ebpf_layout::{Bytes16, CLASS_LINK_LOCAL, CLASS_LOOPBACK, CLASS_OTHER, CONTROL_RAISED};
 
 use crate::{
-    access::{Access, Kernel},
+    access::{Access, Copied, Kernel},
+    counters::control,
     globals::*,
+    maps::GENERATIONS,
 };
 
 pub(crate) const AF_INET: u16 = 2;
@@ -103,6 +105,51 @@ pub(crate) unsafe fn local_port<A: Access>(sk: Kernel) -> u16 {
 pub(crate) unsafe fn remote_port<A: Access>(sk: Kernel) -> u16 {
     // SAFETY: a member of `struct sock`.
     unsafe { u16::from_be(A::read(sk, SOCK_DPORT.load())) }
+}
+
+/// Is it a subflow of an MPTCP connection, other than the first one?
+#[inline(always)]
+pub(crate) unsafe fn is_later_subflow<A: Access>(sk: Kernel) -> bool {
+    // SAFETY: members of a `tcp_sock`, null checked; what hangs off it has no typed pointers and is copied.
+    unsafe {
+        if MPTCP_FIRST.load() == ABSENT || TCP_IS_MPTCP.load() == ABSENT {
+            return false;
+        }
+        let tcp = A::tcp(sk);
+        if tcp.is_null() || A::read::<u8>(tcp, TCP_IS_MPTCP.load()) == 0 {
+            return false;
+        }
+        let subflow = A::read::<u64>(tcp, TCP_ULP_DATA.load()) as Kernel;
+        let connection = Copied::read::<u64>(subflow, SUBFLOW_CONN.load()) as Kernel;
+        if subflow.is_null() || connection.is_null() {
+            return false;
+        }
+        let first = Copied::read::<u64>(connection, MPTCP_FIRST.load());
+        first != 0 && first != sk as u64
+    }
+}
+
+/// Is it a transparent proxy's socket, whose local address is another machine's?
+#[inline(always)]
+pub(crate) unsafe fn is_transparent<A: Access>(sk: Kernel) -> bool {
+    // SAFETY: a member of a `tcp_sock`, null checked.
+    unsafe {
+        if TCP_TRANSPARENT.load() == ABSENT {
+            return false;
+        }
+        let tcp = A::tcp(sk);
+        !tcp.is_null() && u32::from(A::read::<u8>(tcp, TCP_TRANSPARENT.load())) & TRANSPARENT_BIT.load() != 0
+    }
+}
+
+/// The number of an address's present owner.
+#[inline(always)]
+pub(crate) fn generation(remote: Bytes16) -> u32 {
+    if control(CONTROL_RAISED) == 0 {
+        return 0;
+    }
+    // SAFETY: an aligned word of a map value, which user space replaces whole.
+    GENERATIONS.get_ptr(&remote).map_or(0, |generation| unsafe { generation.read_volatile() })
 }
 
 /// The class of a local address.

@@ -7,9 +7,9 @@ use servicemap_ebpf_layout::*;
 
 use crate::{
     access::{Access, Kernel},
-    atomic::{add32, add64, swap32},
+    atomic::{add32, add64, swap32, swap64},
     counters::{control, count},
-    flow::{self, Fold},
+    flow::{self, Purpose},
     globals::*,
     listen, socket,
     store::Store,
@@ -53,6 +53,10 @@ unsafe fn connects<A: Access, S: Store>(sk: Kernel) {
     // SAFETY: as `changed`; `current` is who connects.
     unsafe {
         let Some(netns) = socket::counted_netns::<A>(sk) else { return };
+        if socket::is_later_subflow::<A>(sk) {
+            set_aside::<S>(sk);
+            return;
+        }
         let task = A::current();
         let mut state = SocketState::ZERO;
         describe_out::<A>(sk, netns, &mut state);
@@ -73,6 +77,19 @@ unsafe fn connects<A: Access, S: Store>(sk: Kernel) {
     }
 }
 
+/// Marks a socket whose connection is counted by another one.
+#[inline(always)]
+unsafe fn set_aside<S: Store>(sk: Kernel) {
+    // SAFETY: as `changed`; the kernel holds the socket's lock, and no pass takes up such a socket.
+    unsafe {
+        let state = SocketState { phase: PHASE_SUBFLOW, ..SocketState::ZERO };
+        let kept = S::get_or_create(sk, &state);
+        if !kept.is_null() {
+            (*kept).phase = PHASE_SUBFLOW;
+        }
+    }
+}
+
 /// Fills in what a connecting socket says of itself.
 #[inline(always)]
 pub(crate) unsafe fn describe_out<A: Access>(sk: Kernel, netns: u32, state: &mut SocketState) {
@@ -83,6 +100,7 @@ pub(crate) unsafe fn describe_out<A: Access>(sk: Kernel, netns: u32, state: &mut
         state.key.direction = DIRECTION_OUT;
         state.key.port = socket::remote_port::<A>(sk);
         state.key.remote = socket::remote::<A>(sk);
+        state.key.generation = socket::generation(state.key.remote);
         state.key.class = socket::class(socket::local::<A>(sk));
         state.uid = A::read(sk, SOCK_UID.load());
     }
@@ -100,6 +118,7 @@ pub(crate) unsafe fn describe_in<A: Access>(sk: Kernel, netns: u32, state: &mut 
         state.key.direction = DIRECTION_IN;
         state.key.port = port;
         state.key.remote = socket::remote::<A>(sk);
+        state.key.generation = socket::generation(state.key.remote);
         state.key.class = socket::class(local);
         state.uid = A::read(sk, SOCK_UID.load());
         match listen::find(netns, port, local) {
@@ -123,6 +142,10 @@ unsafe fn established<A: Access, S: Store>(sk: Kernel, old: i32) {
             kept = S::get(sk);
         }
         if kept.is_null() {
+            if socket::is_later_subflow::<A>(sk) {
+                set_aside::<S>(sk);
+                return;
+            }
             let mut state = SocketState::ZERO;
             if old == SYN_RECV {
                 describe_in::<A>(sk, netns, &mut state);
@@ -136,13 +159,19 @@ unsafe fn established<A: Access, S: Store>(sk: Kernel, old: i32) {
                 count(LOST_STORAGE);
                 return;
             }
+            if S::BY_ADDRESS && old == SYN_RECV && (*kept).phase != PHASE_OPEN {
+                // Of an earlier socket at this address, whose end was not seen.
+                *kept = state;
+            }
+        } else if (*kept).phase == PHASE_SUBFLOW {
+            return;
         }
         // The kernel holds the socket's lock, and the first pass takes up a socket only once its state is visible, which
         // is after this program: nobody else writes here.
         (*kept).phase = PHASE_OPEN;
-        let value = flow::entry::<A>(sk, kept, Fold::Allowed);
+        let value = flow::entry::<A>(sk, kept, Purpose::Begin);
         if value.is_null() {
-            (*kept).phase = PHASE_CLOSED;
+            (*kept).phase = PHASE_MISSED;
             return;
         }
         add32(&raw mut (*value).opened, 1);
@@ -162,7 +191,7 @@ unsafe fn established<A: Access, S: Store>(sk: Kernel, old: i32) {
 }
 
 #[inline(always)]
-unsafe fn add_rtt<A: Access>(tcp: Kernel, value: *mut FlowValue) {
+pub(crate) unsafe fn add_rtt<A: Access>(tcp: Kernel, value: *mut FlowValue) {
     // SAFETY: a `tcp_sock` and a map value.
     unsafe {
         let rtt = A::read::<u32>(tcp, TCP_SRTT.load()) >> 3;
@@ -187,26 +216,43 @@ unsafe fn closed<A: Access, S: Store>(sk: Kernel, old: i32) {
         }
         let phase = swap32(&raw mut (*kept).phase, PHASE_CLOSED);
         let error: u32 = A::read(sk, SOCK_ERR.load());
-        if phase == PHASE_OPEN {
-            let value = flow::entry::<A>(sk, kept, Fold::Never);
+        if phase == PHASE_OPEN || phase == PHASE_REFRESHED {
+            let value = flow::entry::<A>(sk, kept, Purpose::End);
             if !value.is_null() {
-                count_close::<A>(sk, kept, value, error);
+                count_close::<A>(sk, kept, value, error, phase == PHASE_REFRESHED);
             }
-        } else if phase == PHASE_CONNECTING {
-            let value = flow::entry::<A>(sk, kept, Fold::Allowed);
+        } else if phase == PHASE_CONNECTING && (old == SYN_SENT || old == SYN_RECV) {
+            let value = flow::entry::<A>(sk, kept, Purpose::Begin);
             if !value.is_null() {
                 count_failure(value, error);
             }
         } else if phase == PHASE_PENDING {
             // The first pass was about to count it, and now will not.
             count_unseen::<A>(sk, kept);
+        } else if phase == PHASE_MISSED || phase == PHASE_MISSED_OLD || phase == PHASE_CONNECTING {
+            // There was no room when it was established, or the kernel did not run the program then.
+            let value = flow::entry::<A>(sk, kept, Purpose::Begin);
+            if !value.is_null() {
+                add32(&raw mut (*value).opened, 1);
+                if phase == PHASE_MISSED_OLD {
+                    add32(&raw mut (*value).preexisting, 1);
+                }
+                count_close::<A>(sk, kept, value, error, false);
+            }
         }
         S::forget(sk);
     }
 }
 
+/// `shared`: a refresh pass may be taking the same figures at this moment.
 #[inline(always)]
-unsafe fn count_close<A: Access>(sk: Kernel, kept: *mut SocketState, value: *mut FlowValue, error: u32) {
+unsafe fn count_close<A: Access>(
+    sk: Kernel,
+    kept: *mut SocketState,
+    value: *mut FlowValue,
+    error: u32,
+    shared: bool,
+) {
     // SAFETY: a socket and map values.
     unsafe {
         count(COUNT_CLOSE);
@@ -219,13 +265,22 @@ unsafe fn count_close<A: Access>(sk: Kernel, kept: *mut SocketState, value: *mut
         if tcp.is_null() {
             return;
         }
-        let sent = A::read::<u64>(tcp, TCP_BYTES_ACKED.load()).wrapping_sub((*kept).bytes_sent);
-        let received = A::read::<u64>(tcp, TCP_BYTES_RECEIVED.load()).wrapping_sub((*kept).bytes_received);
-        let again = A::read::<u32>(tcp, TCP_TOTAL_RETRANS.load()).wrapping_sub((*kept).retransmits);
-        add64(&raw mut (*value).bytes_sent, sent);
-        add64(&raw mut (*value).bytes_received, received);
-        if again != 0 {
-            add32(&raw mut (*value).retransmits, again);
+        let sent: u64 = A::read(tcp, TCP_BYTES_ACKED.load());
+        let received: u64 = A::read(tcp, TCP_BYTES_RECEIVED.load());
+        let again: u32 = A::read(tcp, TCP_TOTAL_RETRANS.load());
+        let (sent_before, received_before, again_before) = if shared {
+            (
+                swap64(&raw mut (*kept).bytes_sent, sent),
+                swap64(&raw mut (*kept).bytes_received, received),
+                swap32(&raw mut (*kept).retransmits, again),
+            )
+        } else {
+            ((*kept).bytes_sent, (*kept).bytes_received, (*kept).retransmits)
+        };
+        add64(&raw mut (*value).bytes_sent, sent.wrapping_sub(sent_before));
+        add64(&raw mut (*value).bytes_received, received.wrapping_sub(received_before));
+        if again != again_before {
+            add32(&raw mut (*value).retransmits, again.wrapping_sub(again_before));
         }
         add_rtt::<A>(tcp, value);
     }
@@ -264,6 +319,9 @@ unsafe fn add_failure(value: *mut FlowValue, error: u32) {
 unsafe fn closed_unseen<A: Access, S: Store>(sk: Kernel, old: i32, netns: u32) {
     // SAFETY: as `changed`.
     unsafe {
+        if socket::is_later_subflow::<A>(sk) {
+            return;
+        }
         let mut state = SocketState::ZERO;
         let ready = control(CONTROL_READY) != 0;
         if ready && old != SYN_SENT && !describe_in::<A>(sk, netns, &mut state) {
@@ -284,8 +342,8 @@ unsafe fn closed_unseen<A: Access, S: Store>(sk: Kernel, old: i32, netns: u32) {
         }
         // The pass was faster by a hair: what it began is taken from it, or, if it counted, counted as closed.
         let phase = swap32(&raw mut (*kept).phase, PHASE_CLOSED);
-        if phase == PHASE_OPEN {
-            let value = flow::entry::<A>(sk, kept, Fold::Never);
+        if phase == PHASE_OPEN || phase == PHASE_REFRESHED {
+            let value = flow::entry::<A>(sk, kept, Purpose::End);
             if !value.is_null() {
                 count(COUNT_CLOSE);
                 add32(&raw mut (*value).closed, 1);
@@ -306,7 +364,7 @@ unsafe fn closed_unseen<A: Access, S: Store>(sk: Kernel, old: i32, netns: u32) {
 unsafe fn count_unseen<A: Access>(sk: Kernel, kept: *mut SocketState) {
     // SAFETY: a socket and map values.
     unsafe {
-        let value = flow::entry::<A>(sk, kept, Fold::Allowed);
+        let value = flow::entry::<A>(sk, kept, Purpose::Begin);
         if value.is_null() {
             return;
         }
@@ -360,7 +418,7 @@ unsafe fn listens<A: Access, S: Store>(sk: Kernel) {
         *kept = state;
         listen::add(&state);
         count(COUNT_LISTEN);
-        let value = flow::entry::<A>(sk, kept, Fold::Never);
+        let value = flow::entry::<A>(sk, kept, Purpose::End);
         if !value.is_null() {
             add32(&raw mut (*value).opened, 1);
         }
@@ -382,7 +440,7 @@ unsafe fn listened<A: Access, S: Store>(sk: Kernel) {
         }
         if swap32(&raw mut (*kept).phase, PHASE_CLOSED) == PHASE_LISTENING {
             listen::remove(&(*kept).key);
-            let value = flow::entry::<A>(sk, kept, Fold::Never);
+            let value = flow::entry::<A>(sk, kept, Purpose::End);
             if !value.is_null() {
                 add32(&raw mut (*value).closed, 1);
             }

@@ -12,6 +12,8 @@ use crate::{
 };
 
 pub(crate) trait Store {
+    /// A state is found by the socket's address, and may be left over from an earlier socket.
+    const BY_ADDRESS: bool;
     /// The state; null if there is none.
     unsafe fn get(sk: Kernel) -> *mut SocketState;
     /// The state, made from `first` if there was none; null when the kernel refuses.
@@ -38,6 +40,7 @@ unsafe fn has_upper_protocol(sk: Kernel) -> bool {
 }
 
 impl Store for InSocket {
+    const BY_ADDRESS: bool = false;
     #[inline(always)]
     unsafe fn get(sk: Kernel) -> *mut SocketState {
         // SAFETY: a map and a socket, as the verifier checks.
@@ -81,6 +84,7 @@ impl Store for InSocket {
 pub(crate) struct InMap;
 
 impl Store for InMap {
+    const BY_ADDRESS: bool = true;
     #[inline(always)]
     unsafe fn get(sk: Kernel) -> *mut SocketState {
         SOCKETS.get_ptr_mut(sk as u64).unwrap_or(ptr::null_mut())

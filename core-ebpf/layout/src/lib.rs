@@ -52,12 +52,41 @@ pub struct FlowKey {
     pub remote: Bytes16,
     /// Name of the program that connected or listens: its thread group leader's, zero-padded.
     pub program: Bytes16,
+    /// What the `GENERATIONS` map said of [`Self::remote`] when the key was made; 0 where it said nothing.
+    pub generation: u32,
+    /// Zero.
+    pub unused: u32,
 }
 
 impl FlowKey {
     /// All zero.
-    pub const ZERO: Self =
-        Self { cgroup: 0, netns: 0, port: 0, direction: 0, class: 0, remote: [0; 2], program: [0; 2] };
+    pub const ZERO: Self = Self {
+        cgroup: 0,
+        netns: 0,
+        port: 0,
+        direction: 0,
+        class: 0,
+        remote: [0; 2],
+        program: [0; 2],
+        generation: 0,
+        unused: 0,
+    };
+
+    /// In which part of all keys this one is, if there are `parts` of them, a power of two. A refresh pass goes through
+    /// the open sockets one part at a time, so that the flows of a part fit into a flow map.
+    #[must_use]
+    #[inline(always)]
+    pub const fn part(&self, parts: u32) -> u32 {
+        // A multiplication spreads the bits upwards; the upper half of the last one is the hash. The cgroup and program
+        // of a server's flows are all the same: what differs is the remote address.
+        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mut hash = self.remote[0] ^ self.cgroup;
+        hash = hash.wrapping_mul(SPREAD) ^ self.remote[1];
+        hash = hash.wrapping_mul(SPREAD) ^ self.program[0] ^ self.generation as u64;
+        hash = hash.wrapping_mul(SPREAD) ^ ((self.port as u64) << 32) ^ self.netns as u64;
+        let hash = hash.wrapping_mul(SPREAD);
+        (hash >> 32) as u32 & parts.wrapping_sub(1)
+    }
 }
 
 /// Indexes of [`FlowValue::failed`].
@@ -94,9 +123,13 @@ pub struct Example {
     pub local_port: u16,
     /// Remote port, host byte order.
     pub remote_port: u16,
-    /// Zero.
-    pub unused: u32,
+    /// [`EXAMPLE_TRANSPARENT`] or zero.
+    pub flags: u32,
 }
+
+/// Set in [`Example::flags`] when the socket is a transparent proxy's (`IP_TRANSPARENT`): its local address is another
+/// machine's.
+pub const EXAMPLE_TRANSPARENT: u32 = 1;
 
 /// What happened on a flow since the last drain.
 #[repr(C)]
@@ -118,6 +151,10 @@ pub struct FlowValue {
     pub retransmits: u32,
     /// How many figures [`Self::rtt_us`] sums up.
     pub rtt_samples: u32,
+    /// Open sockets that a refresh pass counted. It says what is, not what happened.
+    pub open: u32,
+    /// Zero.
+    pub unused: u32,
     /// Sum of smoothed round-trip times in microseconds.
     pub rtt_us: u64,
     /// `TCP_INFO`'s `bytes_acked`.
@@ -147,6 +184,8 @@ impl FlowValue {
         cut: 0,
         retransmits: 0,
         rtt_samples: 0,
+        open: 0,
+        unused: 0,
         rtt_us: 0,
         bytes_sent: 0,
         bytes_received: 0,
@@ -161,7 +200,7 @@ impl FlowValue {
             uid: 0,
             local_port: 0,
             remote_port: 0,
-            unused: 0,
+            flags: 0,
         },
     };
 }
@@ -178,6 +217,14 @@ pub const PHASE_LISTENING: u32 = 3;
 pub const PHASE_PENDING: u32 = 4;
 /// Its end was dealt with; nobody may count it again.
 pub const PHASE_CLOSED: u32 = 5;
+/// Open, but there was no room to count it: the next refresh pass does, or its end counts its whole life.
+pub const PHASE_MISSED: u32 = 6;
+/// The same of a connection from before the start.
+pub const PHASE_MISSED_OLD: u32 = 7;
+/// Counted as opened, and a refresh pass brings its byte counts up to date just now.
+pub const PHASE_REFRESHED: u32 = 8;
+/// A later subflow of an MPTCP connection, which counts by its first one.
+pub const PHASE_SUBFLOW: u32 = 9;
 
 /// What a socket's storage remembers.
 #[repr(C)]
@@ -268,8 +315,14 @@ pub const CONTROL_READY: u32 = 3;
 pub const CONTROL_KEYS_A: u32 = 4;
 /// Keys inserted into the second map since it was emptied.
 pub const CONTROL_KEYS_B: u32 = 5;
+/// In how many parts the refresh pass goes through the sockets: a power of two; see [`FlowKey::part`].
+pub const CONTROL_PARTS: u32 = 6;
+/// Which of them it does now.
+pub const CONTROL_PART: u32 = 7;
+/// Addresses in the `GENERATIONS` map: nobody looks into it while there are none.
+pub const CONTROL_RAISED: u32 = 8;
 /// Size of the `CONTROL` array.
-pub const CONTROL_SLOTS: u32 = 8;
+pub const CONTROL_SLOTS: u32 = 16;
 
 /// The iterator takes up listening sockets.
 pub const PASS_LISTENERS: u64 = 1;
@@ -300,5 +353,30 @@ pub const LOST_ANNOUNCE_FULL: u32 = 9;
 pub const LOST_UNTRACKED: u32 = 10;
 /// Lost: no room to tell a new cgroup's path.
 pub const LOST_CGROUPS_FULL: u32 = 11;
+/// Not lost, only later: a refresh pass found no room in the flow map.
+pub const LOST_REFRESH_FULL: u32 = 12;
 /// Size of the `COUNTERS` array.
 pub const COUNTER_SLOTS: u32 = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_of_about_the_same_size_where_only_the_address_differs() {
+        const PARTS: u32 = 16;
+        let mut sizes = [0_u32; PARTS as usize];
+        for client in 0..16_000_u32 {
+            let remote = [0, u64::from((0x0a00_0000 + client).to_be()) << 32 | 0xffff_0000];
+            let key = FlowKey { cgroup: 77, port: 443, direction: DIRECTION_IN, remote, ..FlowKey::ZERO };
+            sizes[key.part(PARTS) as usize] += 1;
+        }
+        assert!(sizes.iter().all(|size| (500..1_500).contains(size)), "{sizes:?}");
+    }
+
+    #[test]
+    fn of_one_part_everything_is_in_it() {
+        let key = FlowKey { port: 443, remote: [u64::MAX, 5], ..FlowKey::ZERO };
+        assert_eq!(key.part(1), 0);
+    }
+}

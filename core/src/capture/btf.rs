@@ -31,6 +31,8 @@ pub(super) enum Kind {
     Typedef,
     /// A function.
     Function,
+    /// A constant of an enum of 32 bits.
+    Enumerator,
 }
 
 const HEADER: usize = 24;
@@ -44,6 +46,7 @@ pub(super) struct Btf<'data> {
     strings: &'data [u8],
     /// Where each type begins in `types`; type 0 is `void`.
     starts: Vec<u32>,
+    /// Ids of types, and values of constants.
     names: HashMap<(Kind, &'data [u8]), u32>,
 }
 
@@ -129,12 +132,28 @@ impl<'data> Btf<'data> {
             4 if found.count() != 0 => Kind::Struct,
             8 => Kind::Typedef,
             12 => Kind::Function,
+            6 => return self.remember_constants(found, wanted),
             _ => return,
         };
         if let Some(name) = self.name(found.name)
             && wanted.iter().any(|want| want.as_bytes() == name)
         {
             self.names.entry((kind, name)).or_insert(id);
+        }
+    }
+
+    fn remember_constants(&mut self, found: Type, wanted: &[&str]) {
+        for index in 0..found.count() {
+            let at = found.rest.saturating_add(index.saturating_mul(8));
+            let (Some(name), Some(value)) = (word(self.types, at), word(self.types, at.saturating_add(4)))
+            else {
+                return;
+            };
+            if let Some(name) = self.name(name)
+                && wanted.iter().any(|want| want.as_bytes() == name)
+            {
+                self.names.entry((Kind::Enumerator, name)).or_insert(value);
+            }
         }
     }
 
@@ -162,8 +181,18 @@ impl<'data> Btf<'data> {
         self.names.contains_key(&(kind, name.as_bytes()))
     }
 
+    /// The value of a constant, which must have been among the wanted names.
+    pub(super) fn constant(&self, name: &str) -> Option<u32> {
+        self.names.get(&(Kind::Enumerator, name.as_bytes())).copied()
+    }
+
     /// The byte offset of a member, through named members (`a.b`) and anonymous ones.
     pub(super) fn offset(&self, structure: &str, path: &str) -> Result<u32, BtfError> {
+        self.bit_offset(structure, path).map(|bits| bits / 8)
+    }
+
+    /// The same in bits, for bit fields.
+    pub(super) fn bit_offset(&self, structure: &str, path: &str) -> Result<u32, BtfError> {
         let mut id = *self
             .names
             .get(&(Kind::Struct, structure.as_bytes()))
@@ -176,7 +205,7 @@ impl<'data> Btf<'data> {
             id = inner;
             bits = bits.checked_add(at).ok_or(BtfError::Malformed("an offset is too large"))?;
         }
-        Ok(bits / 8)
+        Ok(bits)
     }
 
     /// A member's type and bit offset.
@@ -210,7 +239,8 @@ impl<'data> Btf<'data> {
 pub(super) mod tests {
     use super::*;
 
-    /// `struct outer { int a; struct { int b; }; struct inner c; }` with `struct inner { int x; int y; }`.
+    /// `struct outer { int a; struct { int b; }; struct inner c; }` with `struct inner { int x; int y; }`,
+    /// `enum { FLAG = 15 }`, and `struct flags` with a bit field `a`.
     #[expect(clippy::many_single_char_names, reason = "names as in the C above")]
     pub(crate) fn sample() -> Vec<u8> {
         let mut strings = vec![0_u8];
@@ -220,7 +250,7 @@ pub(super) mod tests {
             strings.push(0);
             at
         };
-        let (int, outer, inner, a, b, c, x, y, call) = (
+        let (int, outer, inner, a, b, c, x, y, call, flags, flag) = (
             name("int"),
             name("outer"),
             name("inner"),
@@ -230,6 +260,8 @@ pub(super) mod tests {
             name("x"),
             name("y"),
             name("call"),
+            name("flags"),
+            name("FLAG"),
         );
         let structure = |count: u32| 4 << 24 | count;
         let words: Vec<u32> = [
@@ -238,6 +270,9 @@ pub(super) mod tests {
             vec![0, structure(1), 4, b, 1, 0],                          // 3
             vec![outer, structure(3), 16, a, 1, 0, 0, 3, 32, c, 2, 64], // 4
             vec![call, 12 << 24, 0],                                    // 5
+            vec![0, 6 << 24 | 1, 4, flag, 15],                          // 6
+            // A bit field of one bit, at bit 13.
+            vec![flags, 1 << 31 | structure(1), 4, a, 1, 1 << 24 | 13], // 7
         ]
         .concat();
         let types: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
@@ -260,6 +295,12 @@ pub(super) mod tests {
         assert_eq!(btf.offset("outer", "a"), Ok(0));
         assert_eq!(btf.offset("outer", "b"), Ok(4));
         assert_eq!(btf.offset("outer", "c.y"), Ok(12));
+        let flags = Btf::parse(&data, &["flags", "FLAG"]).unwrap();
+        assert_eq!((flags.bit_offset("flags", "a"), flags.offset("flags", "a")), (Ok(13), Ok(1)));
+        assert_eq!(
+            (flags.constant("FLAG"), flags.constant("flags"), btf.constant("FLAG")),
+            (Some(15), None, None)
+        );
         assert!(btf.has(Kind::Function, "call"));
         assert!(!btf.has(Kind::Typedef, "call"));
         assert_eq!(btf.offset("inner", "x"), Err(BtfError::NoStruct("inner".into())));

@@ -60,6 +60,8 @@ pub(super) fn key(bytes: &[u8]) -> Option<layout::FlowKey> {
         class: record.u8()?,
         remote: record.words()?,
         program: record.words()?,
+        generation: record.u32()?,
+        unused: record.u32()?,
     })
 }
 
@@ -75,6 +77,8 @@ pub(super) fn value(bytes: &[u8]) -> Option<layout::FlowValue> {
         cut: record.u32()?,
         retransmits: record.u32()?,
         rtt_samples: record.u32()?,
+        open: record.u32()?,
+        unused: record.u32()?,
         rtt_us: record.u64()?,
         bytes_sent: record.u64()?,
         bytes_received: record.u64()?,
@@ -89,9 +93,23 @@ pub(super) fn value(bytes: &[u8]) -> Option<layout::FlowValue> {
             uid: record.u32()?,
             local_port: record.u16()?,
             remote_port: record.u16()?,
-            unused: record.u32()?,
+            flags: record.u32()?,
         },
     })
+}
+
+/// Reads of a socket's state what a comparison with the map needs: its flow and its phase.
+pub(super) fn state(bytes: &[u8]) -> Option<(layout::FlowKey, u32)> {
+    let phase = Record(bytes.get(KEY..)?).u32()?;
+    Some((key(bytes)?, phase))
+}
+
+/// Whether anything happened on a flow; a refresh pass also leaves entries that only say what is.
+pub(super) fn happened(value: &layout::FlowValue) -> bool {
+    let counts = [value.opened, value.closed, value.abandoned, value.retransmits];
+    counts.into_iter().chain(value.failed).any(|count| count != 0)
+        || value.bytes_sent != 0
+        || value.bytes_received != 0
 }
 
 /// Reads a new cgroup: its id and its path.
@@ -100,6 +118,17 @@ pub(super) fn cgroup(bytes: &[u8]) -> Option<(u64, Arc<str>)> {
     let id = record.u64()?;
     let path = record.0.split(|byte| *byte == 0).next().filter(|path| !path.is_empty())?;
     Some((id, Arc::from(String::from_utf8_lossy(path))))
+}
+
+/// An address as the kernel side has it in its keys.
+pub(super) fn words(address: IpAddr) -> layout::Bytes16 {
+    let address = match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    };
+    let bits = u128::from_le_bytes(address.octets());
+    let [low, high] = [bits, bits >> 64].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0));
+    [low, high]
 }
 
 fn address(words: layout::Bytes16) -> IpAddr {
@@ -156,7 +185,7 @@ pub(super) fn flow(
     Some(FlowDelta {
         key: FlowKey {
             machine: MachineId::OWN,
-            generation: 0,
+            generation: key.generation,
             cgroup: key.cgroup,
             netns: key.netns,
             direction,
@@ -174,7 +203,6 @@ pub(super) fn flow(
         abandoned: value.abandoned.into(),
         bytes_sent: value.bytes_sent,
         bytes_received: value.bytes_received,
-        foreign_local: false,
         retransmits: value.retransmits.into(),
         rtt_us: rtt.map(|us| u32::try_from(us).unwrap_or(u32::MAX)),
         connect: (!connect.is_empty()).then(|| Box::new(connect)),
@@ -187,6 +215,7 @@ pub(super) fn flow(
             local_port: example.local_port,
             cookie: example.cookie,
         }),
+        foreign_local: example.flags & layout::EXAMPLE_TRANSPARENT != 0,
     })
 }
 
@@ -206,12 +235,15 @@ mod tests {
         bytes.extend([layout::DIRECTION_OUT, layout::CLASS_LOOPBACK | layout::FLAG_FOLDED]);
         bytes.extend([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 1, 2, 3]);
         bytes.extend(b"curl\0\0\0\0\0\0\0\0\0\0\0\0");
+        bytes.extend(7_u32.to_le_bytes());
+        bytes.extend(0_u32.to_le_bytes());
         assert_eq!(bytes.len(), KEY);
         let key = key(&bytes).unwrap();
         let flow = flow(&key, &layout::FlowValue::ZERO, 5, &mut Names::default()).unwrap();
         assert_eq!(flow.key.remote, "10.1.2.3".parse::<IpAddr>().unwrap());
         assert_eq!((flow.key.cgroup, flow.key.netns, flow.key.port), (77, 4_026_531_840, 443));
-        assert_eq!((&*flow.key.program, flow.key.folded), ("curl", true));
+        assert_eq!((&*flow.key.program, flow.key.folded, flow.key.generation), ("curl", true, 7));
+        assert_eq!(words(flow.key.remote), key.remote);
         assert_eq!(flow.key.local_class, AddressClass::Loopback);
         assert_eq!(flow.example, None);
         assert_eq!(flow.rtt_us, None);
@@ -219,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_value_is_read_as_it_lies_in_memory() {
-        let mut bytes: Vec<u8> = (1..=12_u32).flat_map(u32::to_le_bytes).collect();
+        let mut bytes: Vec<u8> = (1..=12_u32).chain([13, 0]).flat_map(u32::to_le_bytes).collect();
         bytes.extend(bytes_of(&[120, 14, 15, 16, 17, 18]));
         bytes.extend((20..28_u32).flat_map(u32::to_le_bytes));
         bytes.extend(bytes_of(&[9, 0, 1 << 56]));
@@ -227,9 +259,10 @@ mod tests {
         bytes.extend(1000_u32.to_le_bytes());
         bytes.extend(5000_u16.to_le_bytes());
         bytes.extend(80_u16.to_le_bytes());
-        bytes.extend(0_u32.to_le_bytes());
+        bytes.extend(layout::EXAMPLE_TRANSPARENT.to_le_bytes());
         assert_eq!(bytes.len(), VALUE);
         let read = value(&bytes).unwrap();
+        assert_eq!(read.open, 13);
         assert_eq!(read.connect_buckets, [20, 21, 22, 23, 24, 25, 26, 27]);
         let key = layout::FlowKey { direction: layout::DIRECTION_IN, ..layout::FlowKey::ZERO };
         let flow = flow(&key, &read, 100, &mut Names::default()).unwrap();
@@ -241,6 +274,7 @@ mod tests {
         assert_eq!((flow.retransmits, flow.rtt_us), (11, Some(10)));
         assert_eq!((flow.bytes_sent, flow.bytes_received), (14, 15));
         assert_eq!((flow.first.as_nanos(), flow.last.as_nanos()), (116, 117));
+        assert!(flow.foreign_local);
         let example = flow.example.unwrap();
         assert_eq!(example.local_address, "::1".parse::<IpAddr>().unwrap());
         assert_eq!((example.pid, example.uid, example.local_port, example.cookie), (100, 1000, 5000, 9));

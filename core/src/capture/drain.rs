@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use servicemap_map::model::{Fact, FactBody, Gap, Origin, SourceId};
 
 use super::decode::{self, KEY, VALUE};
+use super::sys::Batching;
 use super::{Capture, CaptureError, Losses, layout, sys};
 
 /// What a drain did.
@@ -63,6 +64,13 @@ impl Capture {
         Ok(report)
     }
 
+    /// Whether so many flows changed since the last drain that the next ones may find no room before a drain is due.
+    pub(super) fn is_filling(&self) -> bool {
+        let slot = if self.active == 0 { layout::CONTROL_KEYS_A } else { layout::CONTROL_KEYS_B };
+        let keys = self.control.get(&slot, 0).unwrap_or(0);
+        keys >= self.flow_entries as u64 / 2
+    }
+
     pub(super) fn set(&mut self, slot: u32, value: u64) -> Result<(), CaptureError> {
         self.control.set(slot, value, 0).map_err(CaptureError::map("CONTROL"))
     }
@@ -77,8 +85,9 @@ impl Capture {
                 buffer.keys.resize(buffer.entries * KEY, 0);
                 buffer.values.resize(buffer.entries * VALUE, 0);
                 let Some(map) = self.flows.get(which) else { return Ok(()) };
-                let taken = sys::take_batch(
+                let taken = sys::batch(
                     map.fd().as_fd(),
+                    Batching::Take,
                     place,
                     (&mut buffer.keys, KEY),
                     (&mut buffer.values, VALUE),
@@ -129,7 +138,24 @@ impl Capture {
     fn tell(&mut self, key: &[u8], value: &[u8], wall: u64, out: &mut Vec<Fact>) {
         self.remember(key);
         let (Some(key), Some(value)) = (decode::key(key), decode::value(value)) else { return };
-        let Some(flow) = decode::flow(&key, &value, wall, &mut self.names) else { return };
+        if let Some(seen) = &mut self.seen {
+            seen.drained(&key, &value);
+        }
+        self.ledger.told(&key, value.opened, value.closed);
+        if decode::happened(&value) {
+            self.tell_flow(&key, &value, wall, out);
+        }
+    }
+
+    /// Tells what happened on a flow.
+    pub(super) fn tell_flow(
+        &mut self,
+        key: &layout::FlowKey,
+        value: &layout::FlowValue,
+        wall: u64,
+        out: &mut Vec<Fact>,
+    ) {
+        let Some(flow) = decode::flow(key, value, wall, &mut self.names) else { return };
         self.sequence += 1;
         out.push(Fact {
             at: flow.last,

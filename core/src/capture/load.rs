@@ -9,6 +9,8 @@ use aya::{Btf, Ebpf, EbpfLoader};
 
 use super::decode::Names;
 use super::error::one_line;
+use super::generations::Generations;
+use super::ledger::Ledger;
 use super::offsets::{self, Offsets};
 use super::requirements::{FLOOR, check_capabilities, read_btf, release, version};
 use super::settings::{CaptureSettings, Hook, HookChoice};
@@ -80,6 +82,11 @@ fn attach(
         tracing::warn!(%error, "connections from before the start are seen only when they end");
         None
     });
+    let has_storage = offsets.refresh && hook == Hook::TpBtf;
+    let refresh = has_storage.then(|| attach_refresh(&mut ebpf, btf)).transpose().unwrap_or_else(|error| {
+        tracing::warn!(%error, "bytes of open connections are told only when they end");
+        None
+    });
     let mut cgroups = None;
     if offsets.cgroup_mkdir {
         match attach_cgroups(&mut ebpf, btf) {
@@ -92,18 +99,27 @@ fn attach(
     Ok(Capture {
         hook,
         flows: [take_hash(&mut ebpf, "FLOWS_A")?, take_hash(&mut ebpf, "FLOWS_B")?],
+        flow_entries: usize::try_from(settings.flow_entries).unwrap_or(usize::MAX),
         active: 0,
+        states: take_hash(&mut ebpf, "SOCKETS")?,
+        generations: Generations::new(settings.generation_entries),
         control: take::<Array<MapData, u64>>(&mut ebpf, "CONTROL")?,
         counters: take::<PerCpuArray<MapData, u64>>(&mut ebpf, "COUNTERS")?,
         announce: take::<RingBuf<MapData>>(&mut ebpf, "ANNOUNCE")?,
         cgroups,
         walk,
+        refresh,
+        ledger: Ledger::default(),
+        seen: None,
+        mended: 0,
+        residual: 0,
         names: Names::default(),
         known: HashSet::new(),
         buffer: drain::Buffer::default(),
         sequence: 0,
         clock: crate::clock::Clock::default(),
         told: Losses::default(),
+        healed: Losses::default(),
         ebpf,
     })
 }
@@ -126,6 +142,7 @@ fn load(
     loader.override_global("PLAIN_ATOMICS", &plain, true);
     loader.map_max_entries("FLOWS_A", settings.flow_entries.max(1));
     loader.map_max_entries("FLOWS_B", settings.flow_entries.max(1));
+    loader.map_max_entries("GENERATIONS", settings.generation_entries.max(1));
     loader.map_max_entries("LISTENERS", settings.listener_entries.max(1));
     loader.map_max_entries(
         "SOCKETS",
@@ -169,6 +186,20 @@ fn attach_walk(ebpf: &mut Ebpf, hook: Hook, btf: &Btf) -> Result<OwnedFd, Captur
     let fd = program.fd().map_err(&failed)?;
     sys::iterator_link(fd.as_fd())
         .map_err(|source| CaptureError::Kernel { doing: "link the walk over open sockets", source })
+}
+
+/// As [`attach_walk`], over the storage of sockets.
+fn attach_refresh(ebpf: &mut Ebpf, btf: &Btf) -> Result<OwnedFd, CaptureError> {
+    let name = "refresh";
+    let failed = CaptureError::program(name);
+    let linked = |source| CaptureError::Kernel { doing: "link the walk over sockets' storage", source };
+    let program: &mut Iter = program(ebpf, name)?;
+    program.load("bpf_sk_storage_map", btf).map_err(&failed)?;
+    let fd = program.fd().map_err(&failed)?.try_clone().map_err(linked)?;
+    let Some(Map::SkStorage(storage)) = ebpf.map("STORAGE") else {
+        return Err(CaptureError::Object { missing: "STORAGE" });
+    };
+    sys::map_iterator_link(fd.as_fd(), storage.fd().as_fd()).map_err(linked)
 }
 
 fn attach_cgroups(ebpf: &mut Ebpf, btf: &Btf) -> Result<(), CaptureError> {

@@ -9,9 +9,12 @@ mod btf;
 mod decode;
 mod drain;
 mod error;
+mod generations;
+mod ledger;
 mod load;
 mod offsets;
 mod pass;
+mod refresh;
 mod requirements;
 mod settings;
 #[allow(unsafe_code, reason = "the one module of the capture that talks to the kernel below what aya offers")]
@@ -30,12 +33,15 @@ use servicemap_map::model::{CaptureHealth, GapReason, KernelEvents};
 pub use drain::DrainReport;
 pub use error::CaptureError;
 pub use pass::FirstPass;
+pub use refresh::Refresh;
 pub use requirements::{Requirement, State, requirements};
 pub use settings::{CaptureSettings, Hook, HookChoice};
 pub use wait::{CgroupMade, Poll};
 
 use crate::clock::Clock;
 use decode::Names;
+use generations::Generations;
+use ledger::{Ledger, Seen};
 use servicemap_ebpf_layout as layout;
 
 /// The kernel side at work.
@@ -45,7 +51,12 @@ pub struct Capture {
     hook: Hook,
     /// The two flow maps; see [`layout::CONTROL_ACTIVE`].
     flows: [MapData; 2],
+    /// Size of each.
+    flow_entries: usize,
     active: usize,
+    /// States of sockets that are not in the socket: of MPTCP subflows, and of all with the raw hook.
+    states: MapData,
+    generations: Generations,
     control: Array<MapData, u64>,
     counters: PerCpuArray<MapData, u64>,
     announce: RingBuf<MapData>,
@@ -53,6 +64,14 @@ pub struct Capture {
     cgroups: Option<RingBuf<MapData>>,
     /// The held link of the walk over tasks' files; absent where the kernel has no such iterator.
     walk: Option<OwnedFd>,
+    /// The held link of the walk over sockets' storage; absent where the kernel or the hook has none.
+    refresh: Option<OwnedFd>,
+    ledger: Ledger,
+    /// What the part of a refresh pass that is under way sees.
+    seen: Option<Seen>,
+    /// Connections and listeners that were mended, and how many of them by the last complete pass.
+    mended: u64,
+    residual: u64,
     names: Names,
     /// Fingerprints of flow keys that a drain brought.
     known: HashSet<u64>,
@@ -60,6 +79,8 @@ pub struct Capture {
     sequence: u64,
     clock: Clock,
     told: Losses,
+    /// What of it was made good by refresh passes.
+    healed: Losses,
 }
 
 /// What the kernel side counted and lost since the start.
@@ -137,7 +158,10 @@ impl Capture {
                 announced_late: self.counter(layout::LOST_ANNOUNCE_FULL),
                 ended_before_first_pass: self.counter(layout::LOST_UNTRACKED),
                 cgroups_missed: self.counter(layout::LOST_CGROUPS_FULL),
-                ..CaptureHealth::default()
+                generations_forgotten: self.generations.forgotten(),
+                refreshed_late: self.counter(layout::LOST_REFRESH_FULL),
+                mended: self.mended,
+                residual: self.residual,
             },
         }
     }
@@ -170,8 +194,12 @@ impl Capture {
     /// Kernel memory of the maps in bytes, as the kernel accounts it.
     #[must_use]
     pub fn map_memory(&self) -> u64 {
-        let mut fds =
-            vec![sys::raw(self.flows[0].fd()), sys::raw(self.flows[1].fd()), sys::raw(self.announce.as_fd())];
+        let mut fds = vec![
+            sys::raw(self.flows[0].fd()),
+            sys::raw(self.flows[1].fd()),
+            sys::raw(self.states.fd()),
+            sys::raw(self.announce.as_fd()),
+        ];
         fds.extend(self.cgroups.as_ref().map(|ring| sys::raw(ring.as_fd())));
         fds.extend(self.ebpf.maps().filter_map(|(_, map)| load::map_fd(map)));
         fds.iter().filter_map(|fd| sys::map_memory(*fd)).sum()

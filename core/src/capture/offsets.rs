@@ -46,6 +46,8 @@ const OPTIONAL: &[(&str, &str, &str)] = &[
 const TP_STATE: &str = "btf_trace_inet_sock_set_state";
 const TP_CGROUP: &str = "btf_trace_cgroup_mkdir";
 const WALK: &str = "bpf_iter_task_file";
+const REFRESH: &str = "bpf_iter_bpf_sk_storage_map";
+const TRANSPARENT: &str = "INET_FLAGS_TRANSPARENT";
 
 /// What the running kernel's type information says.
 #[derive(Debug, Clone)]
@@ -58,6 +60,8 @@ pub(super) struct Offsets {
     pub(super) cgroup_mkdir: bool,
     /// There is a walk over tasks' files.
     pub(super) walk: bool,
+    /// There is a walk over the storage of sockets.
+    pub(super) refresh: bool,
 }
 
 /// Looks everything up.
@@ -65,7 +69,7 @@ pub(super) fn resolve(data: &[u8]) -> Result<Offsets, BtfError> {
     let mut wanted: Vec<&str> = REQUIRED.iter().chain(OPTIONAL).map(|(_, structure, _)| *structure).collect();
     wanted.sort_unstable();
     wanted.dedup();
-    wanted.extend(["mptcp_sock", TP_STATE, TP_CGROUP, WALK]);
+    wanted.extend(["mptcp_sock", "mptcp_subflow_context", TRANSPARENT, TP_STATE, TP_CGROUP, WALK, REFRESH]);
     let btf = Btf::parse(data, &wanted)?;
     let mut globals = Vec::with_capacity(REQUIRED.len() + OPTIONAL.len() + 2);
     for (global, structure, member) in REQUIRED {
@@ -80,10 +84,38 @@ pub(super) fn resolve(data: &[u8]) -> Result<Offsets, BtfError> {
         btf.offset("mptcp_sock", "first").ok().zip(btf.offset("tcp_sock", "inet_conn.icsk_ulp_ops").ok());
     globals.push(("MPTCP_FIRST", mptcp.map_or(ABSENT, |(first, _)| first)));
     globals.push(("TCP_ULP", mptcp.map_or(ABSENT, |(_, ulp)| ulp)));
+    globals.extend(subflow(&btf));
+    globals.extend(transparent(&btf));
     Ok(Offsets {
         globals,
         typed_state: btf.has(Kind::Typedef, TP_STATE),
         cgroup_mkdir: btf.has(Kind::Typedef, TP_CGROUP),
         walk: btf.has(Kind::Function, WALK),
+        refresh: btf.has(Kind::Function, REFRESH),
     })
+}
+
+/// What leads from a subflow to its MPTCP connection: all of it or nothing.
+fn subflow(btf: &Btf<'_>) -> [(&'static str, u32); 3] {
+    let members = [
+        ("TCP_IS_MPTCP", "tcp_sock", "is_mptcp"),
+        ("TCP_ULP_DATA", "tcp_sock", "inet_conn.icsk_ulp_data"),
+        ("SUBFLOW_CONN", "mptcp_subflow_context", "conn"),
+    ];
+    let offsets = members.map(|(global, structure, member)| (global, btf.offset(structure, member).ok()));
+    let all = offsets.iter().all(|(_, offset)| offset.is_some());
+    offsets.map(|(global, offset)| (global, offset.filter(|_| all).unwrap_or(ABSENT)))
+}
+
+/// The flag of a transparent proxy's socket: since 6.6 a bit of a word, before that a bit field.
+fn transparent(btf: &Btf<'_>) -> [(&'static str, u32); 2] {
+    let word = btf.bit_offset("tcp_sock", "inet_conn.icsk_inet.inet_flags").ok();
+    let bit = word
+        .zip(btf.constant(TRANSPARENT))
+        .and_then(|(word, bit)| word.checked_add(bit))
+        .or_else(|| btf.bit_offset("tcp_sock", "inet_conn.icsk_inet.transparent").ok());
+    match bit {
+        Some(bit) => [("TCP_TRANSPARENT", bit / 8), ("TRANSPARENT_BIT", 1 << (bit % 8))],
+        None => [("TCP_TRANSPARENT", ABSENT), ("TRANSPARENT_BIT", 0)],
+    }
 }

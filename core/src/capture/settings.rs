@@ -47,6 +47,8 @@ pub struct CaptureSettings {
     pub flow_entries: u32,
     /// Listening addresses.
     pub listener_entries: u32,
+    /// Addresses that changed hands, of which the kernel side knows that. Memory is taken for what is in the table only.
+    pub generation_entries: u32,
     /// Sockets at a time, where the hook needs a map for them.
     pub raw_socket_entries: u32,
     /// Count only this network namespace (an inode number); `None`: all.
@@ -59,6 +61,7 @@ impl Default for CaptureSettings {
             hook: HookChoice::Auto,
             flow_entries: 16_384,
             listener_entries: 8_192,
+            generation_entries: 16_384,
             raw_socket_entries: 32_768,
             netns: None,
         }

@@ -5,7 +5,9 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
-use aya_obj::generated::{bpf_attach_type, bpf_attr, bpf_cmd, bpf_prog_info};
+use aya_obj::generated::{
+    bpf_attach_type, bpf_attr, bpf_attr__bindgen_ty_14__bindgen_ty_3__bindgen_ty_1, bpf_cmd, bpf_prog_info,
+};
 
 use super::ProgramInfo;
 
@@ -53,10 +55,20 @@ pub(super) struct Batch {
     pub(super) next: Option<Place>,
 }
 
-/// Takes entries out of a hash map, as many as fit into the buffers, which hold `key` and `value` bytes each. The error
+/// Whether a batch leaves the map as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Batching {
+    /// Its entries are removed.
+    Take,
+    /// They stay.
+    Look,
+}
+
+/// Reads entries of a hash map or takes them out, as many as fit into the buffers, which hold `key` and `value` bytes each. The error
 /// is `ENOSPC` when not even one bucket of the map fits.
-pub(super) fn take_batch(
+pub(super) fn batch(
     map: BorrowedFd<'_>,
+    batching: Batching,
     from: Option<Place>,
     (keys, key): (&mut [u8], usize),
     (values, value): (&mut [u8], usize),
@@ -74,7 +86,10 @@ pub(super) fn take_batch(
     batch.count = u32::try_from(room).unwrap_or(u32::MAX);
     batch.map_fd = kernel_fd(map);
     // The buffers have room for `count` keys and values of the sizes that the caller knows the map to have.
-    let result = bpf(bpf_cmd::BPF_MAP_LOOKUP_AND_DELETE_BATCH, &mut attr);
+    let result = match batching {
+        Batching::Take => bpf(bpf_cmd::BPF_MAP_LOOKUP_AND_DELETE_BATCH, &mut attr),
+        Batching::Look => bpf(bpf_cmd::BPF_MAP_LOOKUP_BATCH, &mut attr),
+    };
     // SAFETY: the kernel has written an integer there.
     let taken = usize::try_from(unsafe { attr.batch.count }).unwrap_or(0).min(room);
     match result {
@@ -116,6 +131,25 @@ pub(super) fn iterator_link(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let mut attr = attributes();
     attr.link_create.__bindgen_anon_1.prog_fd = kernel_fd(program);
     attr.link_create.attach_type = bpf_attach_type::BPF_TRACE_ITER as u32;
+    bpf(bpf_cmd::BPF_LINK_CREATE, &mut attr).map(owned)
+}
+
+/// Makes a link for an iterator program that walks over a map.
+pub(super) fn map_iterator_link(program: BorrowedFd<'_>, map: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    /// `union bpf_iter_link_info`, whose members for other iterators the kernel takes as zero.
+    #[repr(C)]
+    struct LinkInfo {
+        map_fd: u32,
+    }
+    let info = LinkInfo { map_fd: kernel_fd(map) };
+    let mut attr = attributes();
+    attr.link_create.__bindgen_anon_1.prog_fd = kernel_fd(program);
+    attr.link_create.attach_type = bpf_attach_type::BPF_TRACE_ITER as u32;
+    attr.link_create.__bindgen_anon_3.__bindgen_anon_1 =
+        bpf_attr__bindgen_ty_14__bindgen_ty_3__bindgen_ty_1 {
+            iter_info: &raw const info as u64,
+            iter_info_len: u32::try_from(size_of::<LinkInfo>()).unwrap_or(0),
+        };
     bpf(bpf_cmd::BPF_LINK_CREATE, &mut attr).map(owned)
 }
 

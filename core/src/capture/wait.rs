@@ -22,9 +22,15 @@ pub struct CgroupMade {
 pub struct Poll {
     /// A flow was announced that no drain has brought yet: drain now.
     pub new_flow: bool,
+    /// The map of flows is half full: drain now, or some that change next may find no room.
+    pub filling: bool,
     /// Cgroups that were made.
     pub cgroups: Vec<CgroupMade>,
 }
+
+/// How often a flow map that is being written to is looked at: filling what is left of half of it within this would take
+/// 400,000 new flows a second.
+const FILL_LOOK: Duration = Duration::from_millis(20);
 
 impl Capture {
     /// Waits for a flow that no drain has brought yet, at most `max_wait`; zero just looks, without a system call.
@@ -46,11 +52,32 @@ impl Capture {
             self.look(&mut found);
         }
         // Woken by a flow that is known already (each is announced anew after a drain): once is enough.
-        if !found.new_flow {
-            std::thread::sleep(max_wait.saturating_sub(begin.elapsed()));
-            self.look(&mut found);
-        }
+        self.rest_until(begin + max_wait, &mut found);
         found
+    }
+
+    /// Waits without being woken by new flows, at most `wait`: for when the next drain is a little later anyway.
+    pub fn rest(&mut self, wait: Duration) -> Poll {
+        let (until, mut found) = (Instant::now() + wait, Poll::default());
+        let mut new_flow = false;
+        while !found.filling && Instant::now() < until {
+            found.new_flow = false;
+            self.rest_until(until, &mut found);
+            new_flow |= found.new_flow;
+        }
+        Poll { new_flow, ..found }
+    }
+
+    fn rest_until(&mut self, until: Instant, found: &mut Poll) {
+        while !found.new_flow && !found.filling {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            std::thread::sleep(left.min(FILL_LOOK));
+            self.look(found);
+            found.filling = self.is_filling();
+        }
     }
 
     fn look(&mut self, found: &mut Poll) {
