@@ -77,16 +77,19 @@ impl FlowKey {
     #[must_use]
     #[inline(always)]
     pub const fn part(&self, parts: u32) -> u32 {
-        // A multiplication spreads the bits upwards; the upper half of the last one is the hash. The cgroup and program
-        // of a server's flows are all the same: what differs is the remote address.
-        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mut hash = self.remote[0] ^ self.cgroup;
-        hash = hash.wrapping_mul(SPREAD) ^ self.remote[1];
-        hash = hash.wrapping_mul(SPREAD) ^ self.program[0] ^ self.generation as u64;
-        hash = hash.wrapping_mul(SPREAD) ^ ((self.port as u64) << 32) ^ self.netns as u64;
-        let hash = hash.wrapping_mul(SPREAD);
+        let hash = spread(self.remote[0] ^ self.cgroup);
+        let hash = spread(hash ^ self.remote[1]);
+        let hash = spread(hash ^ self.program[0] ^ self.generation as u64);
+        let hash = spread(hash ^ (self.port as u64) << 32 ^ self.netns as u64);
         (hash >> 32) as u32 & parts.wrapping_sub(1)
     }
+}
+
+/// Lets every bit move most others: a multiplication moves those above, the shift those below.
+#[inline(always)]
+const fn spread(word: u64) -> u64 {
+    let word = word.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    word ^ word >> 32
 }
 
 /// Indexes of [`FlowValue::failed`].
@@ -362,16 +365,31 @@ pub const COUNTER_SLOTS: u32 = 16;
 mod tests {
     use super::*;
 
+    fn sizes<const PARTS: usize>(keys: impl Iterator<Item = FlowKey>) -> [u32; PARTS] {
+        let mut sizes = [0; PARTS];
+        for key in keys {
+            sizes[key.part(PARTS as u32) as usize] += 1;
+        }
+        sizes
+    }
+
     #[test]
     fn parts_are_of_about_the_same_size_where_only_the_address_differs() {
-        const PARTS: u32 = 16;
-        let mut sizes = [0_u32; PARTS as usize];
-        for client in 0..16_000_u32 {
-            let remote = [0, u64::from((0x0a00_0000 + client).to_be()) << 32 | 0xffff_0000];
-            let key = FlowKey { cgroup: 77, port: 443, direction: DIRECTION_IN, remote, ..FlowKey::ZERO };
-            sizes[key.part(PARTS) as usize] += 1;
-        }
-        assert!(sizes.iter().all(|size| (500..1_500).contains(size)), "{sizes:?}");
+        let v4 = |client: u32| [0, u64::from((0x0a00_0000 + client).to_be()) << 32 | 0xffff_0000];
+        let v6 = |client: u32| [0xfd, u64::from(client).to_be()];
+        let key = |remote| FlowKey { cgroup: 77, port: 443, direction: DIRECTION_IN, remote, ..FlowKey::ZERO };
+        let sizes_v4 = sizes::<16>((0..16_000).map(v4).map(key));
+        assert!(sizes_v4.iter().all(|size| (700..1_300).contains(size)), "{sizes_v4:?}");
+        let sizes_v6 = sizes::<16>((0..16_000).map(v6).map(key));
+        assert!(sizes_v6.iter().all(|size| (700..1_300).contains(size)), "{sizes_v6:?}");
+        let few = sizes::<32>((1..=200).map(v4).map(key));
+        assert!(few.iter().all(|size| *size < 20), "{few:?}");
+    }
+
+    #[test]
+    fn parts_are_of_about_the_same_size_where_only_the_port_differs() {
+        let sizes = sizes::<16>((1..=u16::MAX).map(|port| FlowKey { port, ..FlowKey::ZERO }));
+        assert!(sizes.iter().all(|size| (3_000..5_500).contains(size)), "{sizes:?}");
     }
 
     #[test]

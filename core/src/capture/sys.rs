@@ -204,22 +204,75 @@ pub(super) fn map_memory(fd: i32) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix("memlock:"))?.trim().parse().ok()
 }
 
+/// An IPv4 address as the kernel takes it.
+#[cfg(test)]
+fn socket_address(address: [u8; 4], port: u16) -> libc::sockaddr_in {
+    // SAFETY: a C struct of integers; all-zero bytes are a value of it.
+    let mut socket: libc::sockaddr_in = unsafe { std::mem::zeroed() };
+    socket.sin_family = u16::try_from(libc::AF_INET).unwrap_or(0);
+    socket.sin_port = port.to_be();
+    socket.sin_addr.s_addr = u32::from_ne_bytes(address);
+    socket
+}
+
+#[cfg(test)]
+const ADDRESS_SIZE: libc::socklen_t = size_of::<libc::sockaddr_in>() as libc::socklen_t;
+#[cfg(test)]
+const IPPROTO_MPTCP: i32 = 262;
+
+#[cfg(test)]
+fn stream_socket(protocol: i32) -> io::Result<OwnedFd> {
+    // SAFETY: a system call on integers.
+    let fd = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, protocol) };
+    if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(owned(fd)) }
+}
+
+#[cfg(test)]
+fn checked(result: i32) -> io::Result<()> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// A listening socket as Go ≥ 1.24 makes it.
 #[cfg(test)]
 pub(super) fn mptcp_listener(port: u16) -> io::Result<std::net::TcpListener> {
-    const IPPROTO_MPTCP: i32 = 262;
-    let check = |result: i32| if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) };
-    // SAFETY: plain system calls; the address is a whole `sockaddr_in`.
+    let socket = stream_socket(IPPROTO_MPTCP)?;
+    let address = socket_address([0, 0, 0, 0], port);
+    // SAFETY: plain system calls on our descriptor; the address is a whole `sockaddr_in`.
     unsafe {
-        let fd =
-            owned(check(libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, IPPROTO_MPTCP))?);
-        let mut address: libc::sockaddr_in = std::mem::zeroed();
-        address.sin_family = u16::try_from(libc::AF_INET).map_err(io::Error::other)?;
-        address.sin_port = port.to_be();
-        address.sin_addr.s_addr = u32::from_ne_bytes([127, 0, 0, 1]);
-        let size = u32::try_from(size_of::<libc::sockaddr_in>()).map_err(io::Error::other)?;
-        check(libc::bind(fd.as_raw_fd(), (&raw const address).cast(), size))?;
-        check(libc::listen(fd.as_raw_fd(), 128))?;
-        Ok(std::net::TcpListener::from(fd))
+        checked(libc::bind(socket.as_raw_fd(), (&raw const address).cast(), ADDRESS_SIZE))?;
+        checked(libc::listen(socket.as_raw_fd(), 128))?;
     }
+    Ok(socket.into())
+}
+
+/// A connection as a client makes it that wants several paths.
+#[cfg(test)]
+pub(super) fn mptcp_connect(to: [u8; 4], port: u16) -> io::Result<std::net::TcpStream> {
+    let socket = stream_socket(IPPROTO_MPTCP)?;
+    let address = socket_address(to, port);
+    // SAFETY: a system call on our descriptor; the address is a whole `sockaddr_in`.
+    checked(unsafe { libc::connect(socket.as_raw_fd(), (&raw const address).cast(), ADDRESS_SIZE) })?;
+    Ok(socket.into())
+}
+
+/// A connection to a local port as a transparent proxy makes it: from an address that is not this machine's.
+#[cfg(test)]
+pub(super) fn transparent_connect(from: [u8; 4], port: u16) -> io::Result<std::net::TcpStream> {
+    let socket = stream_socket(0)?;
+    let (from, to) = (socket_address(from, 0), socket_address([127, 0, 0, 1], port));
+    let yes = 1_i32;
+    let size = size_of::<i32>() as libc::socklen_t;
+    // SAFETY: plain system calls on our descriptor; option and addresses are whole.
+    unsafe {
+        checked(libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_IP,
+            libc::IP_TRANSPARENT,
+            (&raw const yes).cast(),
+            size,
+        ))?;
+        checked(libc::bind(socket.as_raw_fd(), (&raw const from).cast(), ADDRESS_SIZE))?;
+        checked(libc::connect(socket.as_raw_fd(), (&raw const to).cast(), ADDRESS_SIZE))?;
+    }
+    Ok(socket.into())
 }

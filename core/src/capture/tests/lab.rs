@@ -8,6 +8,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use servicemap_map::model::{Direction, Fact, FactBody, FlowDelta};
@@ -63,6 +64,13 @@ impl Lab {
                 .join()
                 .unwrap()
         })
+    }
+
+    /// Runs `ip` inside.
+    pub(super) fn ip(&self, arguments: &str) {
+        let mut command = Command::new("ip");
+        command.args(["-n", &self.name]).args(arguments.split(' '));
+        assert!(command.status().unwrap().success(), "ip {arguments}");
     }
 
     pub(super) fn settings(&self, hook: HookChoice) -> CaptureSettings {
@@ -150,7 +158,32 @@ pub(super) fn once(to: SocketAddr) {
     stream.write_all(&[7]).unwrap();
 }
 
+/// How long a condition may take on a machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for a condition.
+pub(super) fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(begin.elapsed() < PATIENCE, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Drains until the facts say what they should.
+pub(super) fn drain_until(capture: &mut Capture, facts: &mut Vec<Fact>, done: impl Fn(&[Fact]) -> bool) {
+    let begin = Instant::now();
+    loop {
+        capture.drain(facts).unwrap();
+        if done(facts) {
+            return;
+        }
+        assert!(begin.elapsed() < PATIENCE, "in vain, after {:?}: {facts:#?}", capture.counters());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Waits until every socket of short connections has left the kernel's hands (the last ACKs are on their way).
 pub(super) fn settle() {
-    std::thread::sleep(std::time::Duration::from_millis(150));
+    std::thread::sleep(Duration::from_millis(150));
 }

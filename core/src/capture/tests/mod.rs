@@ -6,3 +6,6 @@ mod accuracy;
 mod before;
 mod lab;
 mod load;
+mod proxies;
+mod refresh;
+mod reuse;
