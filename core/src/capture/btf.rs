@@ -272,7 +272,7 @@ pub(super) mod tests {
             vec![call, 12 << 24, 0],                                    // 5
             vec![0, 6 << 24 | 1, 4, flag, 15],                          // 6
             // A bit field of one bit, at bit 13.
-            vec![flags, 1 << 31 | structure(1), 4, a, 1, 1 << 24 | 13], // 7
+            vec![flags, 1 << 31 | structure(1), 4, a, 1, 1 << 24 | 0xd], // 7
         ]
         .concat();
         let types: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();

@@ -216,7 +216,10 @@ fn socket_address(address: [u8; 4], port: u16) -> libc::sockaddr_in {
 }
 
 #[cfg(test)]
-const ADDRESS_SIZE: libc::socklen_t = size_of::<libc::sockaddr_in>() as libc::socklen_t;
+fn size<T>(_: &T) -> libc::socklen_t {
+    libc::socklen_t::try_from(size_of::<T>()).unwrap_or(0)
+}
+
 #[cfg(test)]
 const IPPROTO_MPTCP: i32 = 262;
 
@@ -239,7 +242,7 @@ pub(super) fn mptcp_listener(port: u16) -> io::Result<std::net::TcpListener> {
     let address = socket_address([0, 0, 0, 0], port);
     // SAFETY: plain system calls on our descriptor; the address is a whole `sockaddr_in`.
     unsafe {
-        checked(libc::bind(socket.as_raw_fd(), (&raw const address).cast(), ADDRESS_SIZE))?;
+        checked(libc::bind(socket.as_raw_fd(), (&raw const address).cast(), size(&address)))?;
         checked(libc::listen(socket.as_raw_fd(), 128))?;
     }
     Ok(socket.into())
@@ -251,7 +254,7 @@ pub(super) fn mptcp_connect(to: [u8; 4], port: u16) -> io::Result<std::net::TcpS
     let socket = stream_socket(IPPROTO_MPTCP)?;
     let address = socket_address(to, port);
     // SAFETY: a system call on our descriptor; the address is a whole `sockaddr_in`.
-    checked(unsafe { libc::connect(socket.as_raw_fd(), (&raw const address).cast(), ADDRESS_SIZE) })?;
+    checked(unsafe { libc::connect(socket.as_raw_fd(), (&raw const address).cast(), size(&address)) })?;
     Ok(socket.into())
 }
 
@@ -261,7 +264,6 @@ pub(super) fn transparent_connect(from: [u8; 4], port: u16) -> io::Result<std::n
     let socket = stream_socket(0)?;
     let (from, to) = (socket_address(from, 0), socket_address([127, 0, 0, 1], port));
     let yes = 1_i32;
-    let size = size_of::<i32>() as libc::socklen_t;
     // SAFETY: plain system calls on our descriptor; option and addresses are whole.
     unsafe {
         checked(libc::setsockopt(
@@ -269,10 +271,10 @@ pub(super) fn transparent_connect(from: [u8; 4], port: u16) -> io::Result<std::n
             libc::SOL_IP,
             libc::IP_TRANSPARENT,
             (&raw const yes).cast(),
-            size,
+            size(&yes),
         ))?;
-        checked(libc::bind(socket.as_raw_fd(), (&raw const from).cast(), ADDRESS_SIZE))?;
-        checked(libc::connect(socket.as_raw_fd(), (&raw const to).cast(), ADDRESS_SIZE))?;
+        checked(libc::bind(socket.as_raw_fd(), (&raw const from).cast(), size(&from)))?;
+        checked(libc::connect(socket.as_raw_fd(), (&raw const to).cast(), size(&to)))?;
     }
     Ok(socket.into())
 }

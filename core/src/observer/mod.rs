@@ -5,6 +5,7 @@
 
 mod agents;
 mod consumer;
+mod schedule;
 mod shared;
 #[cfg(test)]
 mod tests;

@@ -1,18 +1,16 @@
 //! The observer's thread: drains the sources into the map, tells the map the time, wakes the doors.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use servicemap_map::model::{Fact, FactBody, Origin, SourceId};
 
+use super::schedule::{Due, Schedule};
 use super::shared::Shared;
 use crate::capture::Capture;
 use crate::host::Host;
 use crate::kubernetes::Kubernetes;
 use crate::settings::{Role, Settings};
-
-/// How long a flow that the kernel announced may wait to be fetched; looking costs no system call.
-const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// See the module.
 pub(super) struct Worker {
@@ -22,8 +20,7 @@ pub(super) struct Worker {
     /// This machine; none where only agents observe.
     host: Option<Host>,
     shared: Arc<Shared>,
-    drain_interval: Duration,
-    last_drain: Instant,
+    schedule: Schedule,
     facts: Vec<Fact>,
     flows: Vec<Fact>,
 }
@@ -49,8 +46,7 @@ impl Worker {
             kubernetes,
             host: (settings.role != Role::Cluster).then(|| Host::beneath(&settings.cgroup_root)),
             shared,
-            drain_interval: settings.drain_interval,
-            last_drain: Instant::now(),
+            schedule: Schedule::new(settings.drain_interval, settings.refresh_interval, Instant::now()),
             facts: Vec::new(),
             flows: Vec::new(),
         }
@@ -60,9 +56,12 @@ impl Worker {
         let _end = EndGuard(self.shared.clone());
         self.first_round();
         while !self.shared.lock().stopping {
-            let announced = self.look();
-            if announced || self.last_drain.elapsed() >= self.drain_interval {
-                self.drain();
+            self.look();
+            let needs_mending = self.capture.as_ref().is_some_and(Capture::needs_mending);
+            match self.schedule.due(Instant::now(), needs_mending) {
+                Due::Refresh => self.refresh(),
+                Due::Drain => self.drain(),
+                Due::Nothing => {}
             }
             self.tell();
         }
@@ -97,37 +96,65 @@ impl Worker {
         });
     }
 
-    /// Waits a little; true when the kernel announced a flow that was never seen.
-    fn look(&mut self) -> bool {
+    /// Waits a little, less when the kernel announces a flow that was never seen.
+    fn look(&mut self) {
+        let wait = self.schedule.rest(Instant::now());
         let Some(capture) = &mut self.capture else {
-            std::thread::sleep(LOOK_INTERVAL);
-            return false;
+            std::thread::sleep(wait);
+            return;
         };
-        let poll = capture.poll(LOOK_INTERVAL);
+        let poll = if self.schedule.knows_of_new_flow() { capture.rest(wait) } else { capture.poll(wait) };
         if let Some(host) = &mut self.host {
             for made in poll.cgroups {
                 host.cgroup_made(made.id, &made.path, self.shared.now(), &mut self.facts);
             }
         }
-        poll.new_flow
+        self.schedule.note(poll.new_flow, poll.filling);
     }
 
     fn drain(&mut self) {
-        self.last_drain = Instant::now();
+        self.schedule.drained(Instant::now());
+        self.take("drain", |capture, flows| {
+            if let Err(error) = capture.drain(flows) {
+                tracing::warn!("the kernel's counters could not be read and will be read again: {error}");
+            }
+        });
+    }
+
+    /// A drain that also brings open connections up to date and mends what was lost.
+    fn refresh(&mut self) {
+        self.take("refresh", |capture, flows| match capture.refresh(flows) {
+            Ok(report) if report.residual > 0 => {
+                tracing::info!(
+                    connections = report.residual,
+                    "the map was made exact again by comparing it with the open sockets"
+                );
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(
+                    "the map could not be compared with the open sockets, which is tried again: {error}"
+                );
+            }
+        });
+        let needs_mending = self.capture.as_ref().is_some_and(Capture::needs_mending);
+        self.schedule.refreshed(Instant::now(), needs_mending);
+    }
+
+    /// Takes facts from the kernel side, and what follows from them about processes.
+    fn take(&mut self, operation: &'static str, from: impl FnOnce(&mut Capture, &mut Vec<Fact>)) {
         let Some(host) = &mut self.host else { return };
         let Some(capture) = &mut self.capture else {
             host.follow(&[], self.shared.now(), &mut self.facts);
             return;
         };
         let started = Instant::now();
-        if let Err(error) = capture.drain(&mut self.flows) {
-            tracing::warn!("the kernel's counters could not be read and will be read again: {error}");
-        }
+        from(capture, &mut self.flows);
         let counters = capture.counters();
         let mut inner = self.shared.lock();
         inner.kernel = counters.events;
         inner.capture = counters.health;
-        inner.processing.entry("drain").or_default().observe(started.elapsed());
+        inner.processing.entry(operation).or_default().observe(started.elapsed());
         drop(inner);
         let now = self.shared.now();
         host.follow(&self.flows, now, &mut self.facts);
@@ -136,5 +163,18 @@ impl Worker {
 
     fn tell(&mut self) {
         self.shared.tell(std::mem::take(&mut self.facts));
+        self.separate_owners();
+    }
+
+    /// Connections to an address that changed hands are counted apart from those that its former owner has open.
+    fn separate_owners(&mut self) {
+        let reused = self.shared.lock().map.take_reused();
+        for (address, generation) in reused {
+            if let Some(capture) = &mut self.capture
+                && let Err(error) = capture.raise(address, generation)
+            {
+                tracing::warn!("connections to {address} count for its former owner until they are all closed: {error}");
+            }
+        }
     }
 }

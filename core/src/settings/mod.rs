@@ -25,7 +25,7 @@ use tree::Node;
 
 /// Name of an observer when none is given.
 const DEFAULT_NAME: &str = "servicemap";
-/// Edges that get metric series of their own: eight series each, so 16,000 series, which one Prometheus takes easily.
+/// Edges that get metric series of their own: 18 series each, ten of them the histogram of connect latency, so 36,000 series, which one Prometheus takes easily.
 pub const DEFAULT_MAX_EDGE_SERIES: usize = 2_000;
 
 /// What part an observer has in a cluster of agents.
@@ -68,6 +68,8 @@ pub struct Settings {
     pub capture_hook: HookChoice,
     /// Time between two drains of the kernel's counters (1 s); a new flow is fetched within 100 ms.
     pub drain_interval: Duration,
+    /// Time between two passes over the open sockets (1 min), which bring their bytes up to date and check the map.
+    pub refresh_interval: Duration,
     /// Time between two exports of metrics (10 s).
     pub collection_interval: Duration,
     /// Edges that get metric series of their own, the oldest first (2,000); the others are counted as left out.
@@ -92,6 +94,7 @@ impl Default for Settings {
             enable_ebpf: true,
             capture_hook: HookChoice::Auto,
             drain_interval: Duration::from_secs(1),
+            refresh_interval: Duration::from_mins(1),
             collection_interval: Duration::from_secs(10),
             max_edge_series: DEFAULT_MAX_EDGE_SERIES,
             map: MapSettings { host: machine_name().into(), ..MapSettings::default() },

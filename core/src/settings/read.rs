@@ -28,6 +28,8 @@ const DRAIN: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::f
 /// Reports of agents: a shorter interval than 100 ms tells nothing new, and an agent that is not heard for three of them is
 /// lost.
 const REPORTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(1);
+/// Passes over the open sockets: one costs some 100 ns a socket, and what is older than an hour is no news.
+const REFRESH: RangeInclusive<Duration> = Duration::from_secs(1)..=HOUR;
 /// Window in which attempts are counted for health.
 const WINDOW: RangeInclusive<Duration> = Duration::from_secs(1)..=HOUR;
 /// Events kept: an event is about 500 bytes, so a million is half a gigabyte.
@@ -71,6 +73,7 @@ pub(super) fn settings(section: &mut Section<'_, '_>) -> Settings {
             )
             .unwrap_or_default(),
         drain_interval: section.duration("drain_interval", DRAIN).unwrap_or(default.drain_interval),
+        refresh_interval: section.duration("refresh_interval", REFRESH).unwrap_or(default.refresh_interval),
         collection_interval: section
             .duration("collection_interval", INTERVAL)
             .unwrap_or(default.collection_interval),

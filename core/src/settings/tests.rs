@@ -32,7 +32,7 @@ fn every_name_is_read() {
         "name":"n","role":"agent","cgroup_root":"/one","report_interval":"9s","cluster_name":"c","buffer_size":11,"enable_k8s_discovery":true,"kube_config":"/k","watch_namespaces":["a","b"],
         "cluster_ranges":["10.96.0.0/12"],"labels":["app"],
         "enable_ebpf":false,"service_timeout":"11s","connection_timeout":"12s","emission_mode":"full","full_snapshot_interval":"13s",
-        "min_emit_interval":"14s","debounce_window":"15s","learning_period":"0","drain_interval":"200ms","dependency_retention":"16h",
+        "min_emit_interval":"14s","debounce_window":"15s","learning_period":"0","drain_interval":"200ms","refresh_interval":"17s","dependency_retention":"16h",
         "max_services":17,"max_flows":18,"max_externals":0,"host_name":"h","capture_hook":"raw_tp","collection_interval":"19s",
         "max_edge_series":20,"kubelet_probes":true,
         "environments":{"namespace_label":"env","names":{"prod":["prod-*","shop/api"],"staging":["stage"]}},
@@ -53,6 +53,7 @@ fn every_name_is_read() {
         enable_ebpf: false,
         capture_hook: HookChoice::RawTp,
         drain_interval: Duration::from_millis(200),
+        refresh_interval: Duration::from_secs(17),
         collection_interval: s(19),
         max_edge_series: 20,
         map: MapSettings {

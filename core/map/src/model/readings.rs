@@ -164,6 +164,6 @@ pub struct Readings {
     pub agents: Option<AgentStatistics>,
     /// Calls to the cluster's API server, by resource (`pods`) and operation (`list`, `watch`, `get`).
     pub k8s_api_calls: BTreeMap<(&'static str, &'static str), u64>,
-    /// Durations by operation: `drain`, `apply`, `advance`, `snapshot`, and where a cluster is watched `decode`.
+    /// Durations by operation: `drain`, `refresh`, `apply`, `advance`, `snapshot`, and where a cluster is watched `decode`.
     pub processing: BTreeMap<&'static str, DurationHistogram>,
 }

@@ -4,9 +4,9 @@ use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use servicemap_map::model::Direction;
+use servicemap_map::model::{Direction, Fact};
 
-use super::lab::{Lab, Sums, once, settle};
+use super::lab::{Lab, Sums, drain_until, once, settle};
 use crate::capture::{Capture, HookChoice, sys};
 
 fn one_from_before(hook: HookChoice, listener: impl Fn() -> TcpListener + Sync) {
@@ -102,7 +102,6 @@ fn churn_during_the_pass_leaves_what_is_really_open() {
         stop.store(false, Ordering::SeqCst);
         let listener = lab.inside(plain);
         let to = listener.local_addr().unwrap();
-        let mut sums = Sums::default();
         let (held, held_by_server, started) = std::thread::scope(|scope| {
             // Half of the connections stay, half close at once, all the time.
             let server = scope.spawn(|| {
@@ -152,22 +151,26 @@ fn churn_during_the_pass_leaves_what_is_really_open() {
             let server = server.join().unwrap();
             (held, server, started)
         });
-        settle();
-        let (mut capture, facts) = started.unwrap();
-        sums.add(facts);
-        sums.drain(&mut capture);
-        let out = sums.get(Direction::Outbound, to.port());
-        assert_eq!(out.opened - out.closed, held.len() as u64, "{out:?}");
-        assert!(out.preexisting > 0 && out.preexisting < out.opened);
+        let (mut capture, mut facts) = started.unwrap();
         // The server's ends: those whose client is open, and those whose client closed first and that it holds.
-        let inbound = sums.get(Direction::Inbound, to.port());
-        assert_eq!(inbound.opened - inbound.closed, held_by_server.len() as u64, "{inbound:?}");
+        let is = [held.len(), held_by_server.len()].map(|count| u64::try_from(count).unwrap());
+        drain_until(&mut capture, &mut facts, |facts| open(facts, to.port()) == Some(is));
+        let mut sums = Sums::default();
+        sums.add(facts.clone());
+        let out = sums.get(Direction::Outbound, to.port());
+        assert!(out.preexisting > 0 && out.preexisting < out.opened);
         drop((held, held_by_server, listener));
-        settle();
-        sums.drain(&mut capture);
-        for direction in [Direction::Outbound, Direction::Inbound] {
-            let flow = sums.get(direction, to.port());
-            assert_eq!(flow.opened, flow.closed, "{flow:?}");
-        }
+        drain_until(&mut capture, &mut facts, |facts| open(facts, to.port()) == Some([0, 0]));
     }
+}
+
+/// Clients' and servers' ends that are open, by what was told; `None` where more ended than began.
+fn open(facts: &[Fact], port: u16) -> Option<[u64; 2]> {
+    let mut sums = Sums::default();
+    sums.add(facts.to_vec());
+    let open = |direction| {
+        let flow = sums.get(direction, port);
+        flow.opened.checked_sub(flow.closed)
+    };
+    Some([open(Direction::Outbound)?, open(Direction::Inbound)?])
 }

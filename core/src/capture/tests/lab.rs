@@ -159,7 +159,7 @@ pub(super) fn once(to: SocketAddr) {
 }
 
 /// How long a condition may take on a machine that does much else.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Waits for a condition.
 pub(super) fn until(what: &str, mut condition: impl FnMut() -> bool) {

@@ -221,7 +221,7 @@ fn passes_amid_churn_mend_nothing_and_lose_no_byte() {
         while !done.load(std::sync::atomic::Ordering::SeqCst) {
             let report = capture.refresh(&mut facts).unwrap();
             // What the kernel did not run the program for is mended; nothing else may be.
-            assert!(report.residual <= capture.counters().lost.recursion, "{report:?}");
+            assert!(report.residual <= capture.counters().lost.recursion, "{report:?} {:?}", capture.counters());
             passes += 1;
         }
     });
