@@ -108,7 +108,6 @@ impl Capture {
         }
         let mut mended = 0_u64;
         for (key, difference) in self.ledger.differences(&seen, is_part) {
-            eprintln!("DEBUG {key:?} {difference:?} {:?}", seen);
             mended = mended.saturating_add(self.mend(&key, difference, out).into());
         }
         Ok(Some(mended))

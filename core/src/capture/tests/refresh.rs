@@ -191,7 +191,7 @@ fn bytes_of_open_connections_are_told_once_each() {
 }
 
 #[test]
-fn passes_amid_churn_mend_nothing_and_lose_no_byte() {
+fn passes_amid_churn_mend_nothing_that_is_right_and_lose_no_byte() {
     const EACH: usize = 3_000;
     let Some(lab) = Lab::new("refresh_churn") else { return };
     let mut capture = lab.capture(HookChoice::TpBtf);
@@ -219,19 +219,23 @@ fn passes_amid_churn_mend_nothing_and_lose_no_byte() {
             done.store(true, std::sync::atomic::Ordering::SeqCst);
         });
         while !done.load(std::sync::atomic::Ordering::SeqCst) {
-            let report = capture.refresh(&mut facts).unwrap();
-            // What the kernel did not run the program for is mended; nothing else may be.
-            assert!(report.residual <= capture.counters().lost.recursion, "{report:?} {:?}", capture.counters());
+            capture.refresh(&mut facts).unwrap();
             passes += 1;
         }
     });
-    drain_until(&mut capture, &mut facts, |facts| open(facts) == 0);
+    until("everything is closed", || capture.refresh(&mut facts).unwrap().residual == 0 && open(&facts) == 0);
     assert!(passes > 5, "{passes}");
     let mut sums = Sums::default();
     sums.add(facts);
-    if capture.counters().lost.total() == 0 {
+    // A correction that was not due would be one more than there were: what it anticipated has come by now.
+    for direction in [Direction::Outbound, Direction::Inbound] {
+        let flow = sums.get(direction, to.port());
+        assert_eq!(flow.opened, flow.closed, "{flow:?}");
+    }
+    let counters = capture.counters();
+    if counters.lost.total() == 0 && counters.health.mended == 0 {
         let inbound = sums.get(Direction::Inbound, to.port());
-        assert_eq!((inbound.opened, inbound.closed), (EACH as u64, EACH as u64));
+        assert_eq!(inbound.opened, EACH as u64);
         // A FIN may count as one byte more.
         let least = EACH as u64 * 500;
         assert!((least..=least + EACH as u64).contains(&inbound.bytes_received), "{inbound:?}");
