@@ -43,7 +43,11 @@ fn map_of(active: u64) -> *mut core::ffi::c_void {
 /// The entry for `state.key`, to which the caller then adds; null (and counted as lost) when there is no room. May fold
 /// the key, in `state` too, so that the close finds the same one.
 #[inline(always)]
-pub(crate) unsafe fn entry<A: Access>(sk: Kernel, state: *mut SocketState, purpose: Purpose) -> *mut FlowValue {
+pub(crate) unsafe fn entry<A: Access>(
+    sk: Kernel,
+    state: *mut SocketState,
+    purpose: Purpose,
+) -> *mut FlowValue {
     // SAFETY: `state` is a map value or on the stack, alive while the program runs; the verifier checks the rest.
     unsafe {
         let active = control(CONTROL_ACTIVE);

@@ -98,7 +98,9 @@ unsafe fn bytes(tcp: Kernel, kept: *mut SocketState, value: *mut FlowValue) {
             add64(&raw mut (*value).bytes_sent, sent.wrapping_sub(sent_before));
             moved = true;
         }
-        if received != received_before && replace64(&raw mut (*kept).bytes_received, received_before, received) {
+        if received != received_before
+            && replace64(&raw mut (*kept).bytes_received, received_before, received)
+        {
             add64(&raw mut (*value).bytes_received, received.wrapping_sub(received_before));
             moved = true;
         }

@@ -377,7 +377,8 @@ mod tests {
     fn parts_are_of_about_the_same_size_where_only_the_address_differs() {
         let v4 = |client: u32| [0, u64::from((0x0a00_0000 + client).to_be()) << 32 | 0xffff_0000];
         let v6 = |client: u32| [0xfd, u64::from(client).to_be()];
-        let key = |remote| FlowKey { cgroup: 77, port: 443, direction: DIRECTION_IN, remote, ..FlowKey::ZERO };
+        let key =
+            |remote| FlowKey { cgroup: 77, port: 443, direction: DIRECTION_IN, remote, ..FlowKey::ZERO };
         let sizes_v4 = sizes::<16>((0..16_000).map(v4).map(key));
         assert!(sizes_v4.iter().all(|size| (700..1_300).contains(size)), "{sizes_v4:?}");
         let sizes_v6 = sizes::<16>((0..16_000).map(v6).map(key));

@@ -173,7 +173,9 @@ impl Worker {
             if let Some(capture) = &mut self.capture
                 && let Err(error) = capture.raise(address, generation)
             {
-                tracing::warn!("connections to {address} count for its former owner until they are all closed: {error}");
+                tracing::warn!(
+                    "connections to {address} count for its former owner until they are all closed: {error}"
+                );
             }
         }
     }
