@@ -116,7 +116,11 @@ fn run(config: &str) -> (TempDir, Process) {
 
 /// The edges of an instance, sorted; none while it does not answer.
 pub fn edges(metrics: SocketAddr) -> Vec<Counted> {
-    let Ok((_, text)) = get(metrics, "/metrics") else { return Vec::new() };
+    get(metrics, "/metrics").map_or_else(|_| Vec::new(), |(_, text)| edges_of(&text))
+}
+
+/// The edges in what `/metrics` answered, sorted.
+pub fn edges_of(text: &str) -> Vec<Counted> {
     let series = |name: &str| -> Vec<(String, u64)> {
         let lines = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('{'));
         lines

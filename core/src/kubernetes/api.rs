@@ -184,6 +184,7 @@ impl Api {
     }
 
     /// The answer to a question, which changes nothing (a review).
+    #[cfg(feature = "cli")]
     pub(super) async fn ask<T: serde::de::DeserializeOwned>(
         &self,
         path: &str,

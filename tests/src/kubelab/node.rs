@@ -69,6 +69,11 @@ impl Lab {
         Node { name, cgroup, process }
     }
 
+    /// What the names of its network namespaces begin with.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Its nodes.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes

@@ -2,6 +2,7 @@
 //! Servicemap runs with the rights of its own role, no more.
 
 mod account;
+mod agents;
 mod discovery;
 mod outages;
 mod reuse;

@@ -1,0 +1,213 @@
+//! An agent on each of three nodes and one cluster instance: one map, each connection once, each event of the cluster once, whoever restarts.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use servicemap_tests::agent::{TOLD, config_file, wait_until_attached};
+use servicemap_tests::artifacts;
+use servicemap_tests::cluster::{Counted, edges_of};
+use servicemap_tests::kubelab::Lab;
+use servicemap_tests::process::{Process, output_of};
+use servicemap_tests::require;
+use servicemap_tests::skip::Need;
+use servicemap_tests::wait::until;
+use tempfile::TempDir;
+
+use crate::account;
+
+const NODES: [&str; 3] = ["n1", "n2", "n3"];
+const DONE: Duration = Duration::from_mins(2);
+/// Where the cluster instance is, in the network that joins the nodes.
+const INSTANCE: &str = "192.168.77.1";
+const FLOWS_PORT: u16 = 4317;
+const METRICS_PORT: u16 = 9464;
+
+/// A client and a server on each node, the servers behind one Service.
+fn objects() -> String {
+    let mut yaml = "
+apiVersion: v1
+kind: Namespace
+metadata: {name: agents}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: server, namespace: agents}
+spec: {selector: {app: server}, ports: [{port: 80, targetPort: 8080}]}
+"
+    .to_owned();
+    for node in NODES {
+        for (name, app, words) in [
+            (format!("client-{node}"), format!("client-{node}"), "sleep, '3600'"),
+            (format!("server-{node}"), "server".to_owned(), "busybox, nc, -ll, -p, '8080', -e, busybox, cat"),
+        ] {
+            let pod = format!(
+                "---
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, namespace: agents, labels: {{app: {app}}}}}
+spec:
+  nodeName: {node}
+  terminationGracePeriodSeconds: 0
+  containers: [{{name: main, image: busybox, command: [{words}]}}]
+"
+            );
+            yaml += &pod;
+        }
+    }
+    yaml
+}
+
+/// A `servicemap run` in a network namespace.
+fn run(namespace: &str, config: &str, kubeconfig: &Path) -> (TempDir, Process) {
+    let (directory, path) = config_file(config);
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--net=/run/netns/{namespace}")).arg("--").arg(artifacts::servicemap());
+    command.args(["run", "--config"]).arg(path).env("KUBECONFIG", kubeconfig);
+    let process = Process::spawn(&format!("servicemap run in {namespace}"), &mut command);
+    (directory, process)
+}
+
+struct Stage {
+    lab: Lab,
+    kubeconfig: PathBuf,
+}
+
+impl Stage {
+    fn set() -> Self {
+        let lab = Lab::start(3);
+        lab.plane.apply_text(&objects());
+        lab.plane.kubectl(&[
+            "-n",
+            "agents",
+            "wait",
+            "--for=condition=Ready",
+            "--timeout=120s",
+            "pod",
+            "--all",
+        ]);
+        // The same account, by the address that the API server has in the nodes' network.
+        let kubeconfig = account::kubeconfig(&lab.plane);
+        let text = std::fs::read_to_string(&kubeconfig).expect("the kubeconfig");
+        std::fs::write(&kubeconfig, text.replace("127.0.0.1", INSTANCE)).expect("a written kubeconfig");
+        let stage = Self { lab, kubeconfig };
+        for node in NODES {
+            until(DONE, || stage.try_connect(node).then_some(())).expect("kube-proxy has written its rules");
+        }
+        stage
+    }
+
+    fn server(&self) -> IpAddr {
+        let object = self.lab.plane.get(&["-n", "agents", "service", "server"]);
+        object["spec"]["clusterIP"].as_str().expect("a cluster address").parse().expect("an address")
+    }
+
+    fn try_connect(&self, node: &str) -> bool {
+        let script = format!("exec 3<>/dev/tcp/{}/80", self.server());
+        let client = format!("client-{node}");
+        let mut probe = self.lab.in_pod("agents", &client, "timeout", &["5", "bash", "-c", &script]);
+        probe.output().expect("bash").status.success()
+    }
+
+    /// Each client connects this often; which node's server answers is kube-proxy's choice.
+    fn connect(&self, count: u32) {
+        for node in NODES {
+            self.lab.connect("agents", &format!("client-{node}"), self.server(), 80, count);
+        }
+    }
+
+    fn agent(&self, node: &str) -> (TempDir, Process) {
+        let node = self.lab.nodes().iter().find(|one| one.name == node).expect("a node");
+        let config = format!(
+            "receivers: {{servicemap: {{role: agent, host_name: {}, cgroup_root: '{}', report_interval: 1s}}}}\n\
+             exporters: {{otlp_grpc: {{endpoint: '{INSTANCE}:{FLOWS_PORT}', tls: {{insecure: true}}, retry_on_failure: {{initial_interval: 100ms, max_interval: 500ms, max_elapsed_time: 0s}}}}}}\n\
+             service: {{pipelines: {{logs: {{receivers: [servicemap], exporters: [otlp_grpc]}}}}}}\n",
+            node.name, node.cgroup
+        );
+        let mut agent = run(&format!("{}-{}", self.lab.name(), node.name), &config, &self.kubeconfig);
+        wait_until_attached(&mut agent.1);
+        agent
+    }
+
+    fn instance(&self) -> (TempDir, Process) {
+        let config = format!(
+            "receivers:\n  otlp: {{protocols: {{grpc: {{endpoint: '{INSTANCE}:{FLOWS_PORT}'}}}}}}\n  servicemap: {{role: cluster, report_interval: 1s}}\n\
+             exporters:\n  prometheus: {{endpoint: '{INSTANCE}:{METRICS_PORT}'}}\n  debug: {{verbosity: normal}}\n\
+             service:\n  pipelines:\n    metrics: {{receivers: [servicemap], exporters: [prometheus]}}\n    logs: {{receivers: [servicemap], exporters: [debug]}}\n"
+        );
+        let mut instance = run(&self.fabric(), &config, &self.kubeconfig);
+        instance.1.wait_for("an answer of /metrics", TOLD, |_| (!self.metrics().is_empty()).then_some(()));
+        instance
+    }
+
+    fn fabric(&self) -> String {
+        format!("{}-fabric", self.lab.name())
+    }
+
+    fn metrics(&self) -> String {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{}", self.fabric()));
+        command.args(["--", "timeout", "5", "busybox", "wget", "-q", "-O", "-"]);
+        let output = command.arg(format!("http://{INSTANCE}:{METRICS_PORT}/metrics")).output().expect("wget");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Waits until each client's edge has this many connections, and nothing else has an end in the namespace.
+    fn wait_for_edges(&self, opened: u64, instance: &mut Process) {
+        let expected: BTreeMap<_, _> = NODES
+            .iter()
+            .map(|node| ((format!("agents/client-{node}"), "agents/server".to_owned()), (opened, 0)))
+            .collect();
+        let mut last = BTreeMap::new();
+        let found = until(DONE, || {
+            let ours = |edge: &Counted| {
+                edge.source.starts_with("agents/") || edge.destination.starts_with("agents/")
+            };
+            let edges = edges_of(&self.metrics()).into_iter().filter(ours);
+            last = edges.map(|edge| ((edge.source, edge.destination), (edge.opened, edge.active))).collect();
+            (last == expected).then_some(())
+        });
+        assert!(found.is_some(), "expected {expected:#?}, found {last:#?}\n{instance:?}");
+    }
+}
+
+#[test]
+fn three_agents_and_a_cluster_instance_make_one_map_also_when_one_of_them_restarts() {
+    require!(Need::Root, Need::Btf, Need::Program("busybox"));
+    let stage = Stage::set();
+    let (_config, mut instance) = stage.instance();
+    let mut agents: Vec<_> = NODES.iter().map(|node| stage.agent(node)).collect();
+    stage.connect(30);
+    stage.wait_for_edges(30, &mut instance);
+
+    // An agent restarts.
+    agents[1].1.kill();
+    agents[1] = stage.agent(NODES[1]);
+    stage.connect(10);
+    stage.wait_for_edges(40, &mut instance);
+
+    // A Service is told once, though four processes observe.
+    output_of(&mut stage.lab.plane.kubectl_command(&[
+        "create",
+        "service",
+        "clusterip",
+        "told-once",
+        "--tcp=80:8080",
+    ]));
+    let told = |process: &Process| process.stdout().iter().filter(|line| line.contains("told-once")).count();
+    instance.wait_for("the new Service", TOLD, |process| (told(process) > 0).then_some(()));
+
+    // The cluster instance restarts: its agents bring everything back.
+    let before = told(&instance);
+    instance.kill();
+    drop(instance);
+    let (_config, mut instance) = stage.instance();
+    stage.wait_for_edges(40, &mut instance);
+    stage.connect(5);
+    stage.wait_for_edges(45, &mut instance);
+    assert_eq!(before, 1, "{instance:?}");
+    let events = instance.stdout().into_iter().filter(|line| line.contains("service.discovered"));
+    assert_eq!(events.collect::<Vec<_>>(), Vec::<String>::new(), "what was there is a snapshot, no news");
+}
