@@ -129,7 +129,8 @@ fn churn_during_the_pass_leaves_what_is_really_open() {
                             held.push(stay);
                         } else {
                             stay.write_all(&[2]).unwrap();
-                            held.remove(0);
+                            // The first ones stay, however long the start takes.
+                            held.remove(10);
                             held.push(stay);
                         }
                         once(to);
@@ -174,7 +175,7 @@ fn churn_during_the_pass_leaves_what_is_really_open() {
         let mut sums = Sums::default();
         sums.add(facts);
         let out = sums.get(Direction::Outbound, to.port());
-        assert!(out.preexisting > 0 && out.preexisting < out.opened);
+        assert!(out.preexisting > 0 && out.preexisting < out.opened, "{out:?} {:?}", capture.counters());
     }
 }
 
