@@ -28,7 +28,7 @@ const DRAIN: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::f
 /// Reports of agents: a shorter interval than 100 ms tells nothing new, and an agent that is not heard for three of them is
 /// lost.
 const REPORTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(1);
-/// Passes over the open sockets: one costs some 100 ns a socket, and what is older than an hour is no news.
+/// Passes over the open sockets: one costs about a microsecond a socket, and what is older than an hour is no news.
 const REFRESH: RangeInclusive<Duration> = Duration::from_secs(1)..=HOUR;
 /// Window in which attempts are counted for health.
 const WINDOW: RangeInclusive<Duration> = Duration::from_secs(1)..=HOUR;
