@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use servicemap_map::model::{
-    AddressClass, Direction, Fact, FactBody, Failures, FlowDelta, FlowKey, MachineId, Origin, RunId,
-    SourceId, Timestamp,
+    AddressClass, Direction, Fact, FactBody, FlowDelta, FlowKey, MachineId, Origin, RunId, SourceId,
+    Timestamp,
 };
 use servicemap_map::{MapSettings, ServiceMap};
 use uuid::Uuid;
@@ -43,22 +43,14 @@ fn delta(edge: u16, at: Timestamp) -> FlowDelta {
         folded: false,
     };
     FlowDelta {
-        key,
         opened: CONNECTIONS,
-        preexisting: 0,
         closed: CONNECTIONS,
-        failed: Failures::default(),
-        cut: 0,
-        abandoned: 0,
         bytes_sent: 1_000,
         bytes_received: 5_000,
-        retransmits: 0,
         rtt_us: Some(100),
-        connect: None,
         first: at,
         last: at,
-        example: None,
-        foreign_local: false,
+        ..FlowDelta::nothing(key)
     }
 }
 

@@ -89,7 +89,7 @@ fn unified(text: &str) -> Option<&str> {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use servicemap_map::model::{AddressClass, Direction, Failures, FlowDelta, FlowKey, MachineId};
+    use servicemap_map::model::{AddressClass, Direction, FlowDelta, FlowKey, MachineId};
 
     use super::*;
 
@@ -108,24 +108,7 @@ mod tests {
             folded: false,
             generation: 0,
         };
-        let delta = FlowDelta {
-            key,
-            opened: 1,
-            preexisting: 0,
-            closed: 0,
-            failed: Failures::default(),
-            cut: 0,
-            abandoned: 0,
-            bytes_sent: 0,
-            bytes_received: 0,
-            retransmits: 0,
-            rtt_us: None,
-            connect: None,
-            first: AT,
-            last: AT,
-            example: None,
-            foreign_local: false,
-        };
+        let delta = FlowDelta { opened: 1, first: AT, last: AT, ..FlowDelta::nothing(key) };
         let origin = Origin { source: SourceId::Capture, sequence: 1 };
         Fact { at: AT, origin, body: FactBody::Flow(delta) }
     }

@@ -91,6 +91,19 @@ impl Lab {
         self.plane.kubectl(&["-n", namespace, "wait", "--for=condition=Ready", &timeout, pod]);
     }
 
+    /// Waits until all pods of a namespace are ready.
+    pub fn all_ready(&self, namespace: &str) {
+        let timeout = format!("--timeout={}s", RUNNING.as_secs());
+        self.plane.kubectl(&["-n", namespace, "wait", "--for=condition=Ready", &timeout, "pod", "--all"]);
+    }
+
+    /// A cluster address of a Service: the first, or that of its second family.
+    pub fn cluster_address(&self, namespace: &str, service: &str, index: usize) -> IpAddr {
+        let object = self.plane.get(&["-n", namespace, "service", service]);
+        let address = object["spec"]["clusterIPs"][index].as_str();
+        address.unwrap_or_else(|| panic!("{object}")).parse().expect("an address")
+    }
+
     /// What the node says of a pod: its addresses, and cgroup and process of each container.
     pub fn facts(&self, namespace: &str, pod: &str) -> Value {
         let file = self.plane.directory().join(format!("pods/{namespace}_{pod}.json"));

@@ -74,11 +74,10 @@ fn an_api_server_without_its_history_is_listed_anew_and_nothing_is_told_twice() 
 #[test]
 fn a_permission_that_is_taken_away_is_said_and_one_that_is_given_back_is_used() {
     require!(Need::Root);
-    let (plane, mut events) = watched();
+    let (mut plane, mut events) = watched();
     let role = plane.get(&["clusterrole", ROLE]);
     plane.kubectl(&["delete", "clusterrole", ROLE]);
     // A watch that runs is not cut off; the API server ends each after some minutes, or when it restarts.
-    let mut plane = plane;
     plane.kill();
     plane.run(&[]);
     events.process.wait_for("a line that says what may not be watched", ALLOWED, |process| {

@@ -33,15 +33,7 @@ impl Stage {
     fn set() -> Self {
         let lab = Lab::start(2);
         lab.plane.apply_text(OBJECTS);
-        lab.plane.kubectl(&[
-            "-n",
-            "rules",
-            "wait",
-            "--for=condition=Ready",
-            "--timeout=120s",
-            "pod",
-            "--all",
-        ]);
+        lab.all_ready("rules");
         let kubeconfig = account::kubeconfig(&lab.plane);
         let stage = Self { lab, kubeconfig };
         stage.wait_for_proxies();
@@ -66,8 +58,7 @@ impl Stage {
 
     /// A cluster address of a Service.
     fn service(&self, name: &str, index: usize) -> IpAddr {
-        let object = self.lab.plane.get(&["-n", "rules", "service", name]);
-        object["spec"]["clusterIPs"][index].as_str().expect("a cluster address").parse().expect("an address")
+        self.lab.cluster_address("rules", name, index)
     }
 
     fn node(&self, name: &str) -> IpAddr {

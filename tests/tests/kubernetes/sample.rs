@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use servicemap_tests::artifacts;
-use servicemap_tests::cluster_map::{line, lines, observe, party};
+use servicemap_tests::cluster_map::{line, lines, observe, party, within};
 use servicemap_tests::kubelab::Lab;
 use servicemap_tests::require;
 use servicemap_tests::skip::Need;
@@ -25,15 +25,7 @@ fn the_map_of_the_sample_is_the_expected_graph() {
     let namespaces: Vec<&str> =
         list(&expected["namespaces"]).iter().map(|name| name.as_str().expect("a name")).collect();
     for namespace in &namespaces {
-        lab.plane.kubectl(&[
-            "-n",
-            namespace,
-            "wait",
-            "--for=condition=Ready",
-            "--timeout=120s",
-            "pod",
-            "--all",
-        ]);
+        lab.all_ready(namespace);
     }
 
     let mut map = observe(&account::kubeconfig(&lab.plane), "15s");
@@ -47,10 +39,7 @@ fn the_map_of_the_sample_is_the_expected_graph() {
     let services: BTreeSet<String> = list(&document["services"]).iter().filter(here).map(party).collect();
     assert_eq!(services, list(&expected["services"]).iter().map(party).collect());
     assert_eq!(document["gaps"], Value::Array(Vec::new()));
-    let failed = connections
-        .iter()
-        .filter(|one| namespaces.contains(&one["source"]["namespace"].as_str().unwrap_or("")));
-    for one in failed {
+    for one in within(connections, &namespaces) {
         assert_eq!(one["failed"], serde_json::json!({}), "{one}");
     }
 }

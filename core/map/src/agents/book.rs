@@ -196,7 +196,7 @@ impl Book {
         }
         let since = self.sequence + 1;
         let entry = self.flows.entry(delta.key.clone()).or_insert_with(|| Entry {
-            totals: totals::nothing(delta.key.clone()),
+            totals: FlowDelta::nothing(delta.key.clone()),
             since,
             changed: true,
             told: false,

@@ -246,5 +246,5 @@ impl Machine {
 
 /// So many connections of a flow are open no longer.
 fn closed(key: FlowKey, count: u64, at: Timestamp) -> FlowDelta {
-    FlowDelta { closed: count, first: at, last: at, ..totals::nothing(key) }
+    FlowDelta { closed: count, first: at, last: at, ..FlowDelta::nothing(key) }
 }

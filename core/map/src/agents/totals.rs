@@ -1,28 +1,6 @@
 //! Arithmetic with the counters of flows.
 
-use crate::model::{ConnectLatency, Failures, FlowDelta, FlowKey, Timestamp};
-
-/// Nothing counted yet.
-pub(super) fn nothing(key: FlowKey) -> FlowDelta {
-    FlowDelta {
-        key,
-        opened: 0,
-        preexisting: 0,
-        closed: 0,
-        failed: Failures::default(),
-        cut: 0,
-        abandoned: 0,
-        bytes_sent: 0,
-        bytes_received: 0,
-        retransmits: 0,
-        rtt_us: None,
-        connect: None,
-        first: Timestamp::ZERO,
-        last: Timestamp::ZERO,
-        example: None,
-        foreign_local: false,
-    }
-}
+use crate::model::{ConnectLatency, FlowDelta, Timestamp};
 
 /// Connections that are open.
 pub(super) fn open(totals: &FlowDelta) -> u64 {

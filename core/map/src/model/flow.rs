@@ -121,3 +121,27 @@ pub struct FlowDelta {
     /// The example's socket is a transparent proxy's (`IP_TRANSPARENT`): its local address is another machine's.
     pub foreign_local: bool,
 }
+
+impl FlowDelta {
+    /// Of a flow of which nothing was counted, at no instant.
+    pub fn nothing(key: FlowKey) -> Self {
+        Self {
+            key,
+            opened: 0,
+            preexisting: 0,
+            closed: 0,
+            failed: super::Failures::default(),
+            cut: 0,
+            abandoned: 0,
+            bytes_sent: 0,
+            bytes_received: 0,
+            retransmits: 0,
+            rtt_us: None,
+            connect: None,
+            first: Timestamp::ZERO,
+            last: Timestamp::ZERO,
+            example: None,
+            foreign_local: false,
+        }
+    }
+}

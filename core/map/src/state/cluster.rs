@@ -40,7 +40,7 @@ impl State {
         for id in touched.declared {
             self.declared.entry(id).and_modify(|latest| *latest = at.max(*latest)).or_insert(at);
         }
-        self.turned_away += u64::from(touched.turned_away);
+        self.turned_away += u64::from(touched.turned_away) + self.resolver.cluster.take_forgotten();
     }
 
     /// Addresses that changed hands since this was last asked, with the generation that began.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use servicemap_map::changes::Cursor;
 use servicemap_map::model::{
-    AddressClass, ConnectLatency, Connection, Direction, Event, Fact, FactBody, Failures, FlowDelta, FlowKey,
+    AddressClass, ConnectLatency, Connection, Direction, Event, Fact, FactBody, FlowDelta, FlowKey,
     MachineId, Origin, RunId, Service, Snapshot, SocketExample, SourceId, Timestamp,
 };
 use servicemap_map::{MapSettings, ServiceMap};
@@ -186,35 +186,19 @@ fn delta(direction: Direction, program: &str, remote: &str, port: u16) -> Delta 
     let remote = ip(remote);
     let local_class = if remote.is_loopback() { AddressClass::Loopback } else { AddressClass::Other };
     let program = program.into();
-    Delta(FlowDelta {
-        key: FlowKey {
-            machine: MachineId::OWN,
-            generation: 0,
-            cgroup: 1,
-            netns: HOST,
-            direction,
-            local_class,
-            remote,
-            port,
-            program,
-            folded: false,
-        },
-        opened: 0,
-        preexisting: 0,
-        closed: 0,
-        failed: Failures::default(),
-        cut: 0,
-        abandoned: 0,
-        bytes_sent: 0,
-        bytes_received: 0,
-        retransmits: 0,
-        rtt_us: None,
-        connect: None,
-        first: START,
-        last: START,
-        example: None,
-        foreign_local: false,
-    })
+    let key = FlowKey {
+        machine: MachineId::OWN,
+        generation: 0,
+        cgroup: 1,
+        netns: HOST,
+        direction,
+        local_class,
+        remote,
+        port,
+        program,
+        folded: false,
+    };
+    Delta(FlowDelta { first: START, last: START, ..FlowDelta::nothing(key) })
 }
 
 impl Delta {

@@ -53,6 +53,16 @@ pub(super) struct OwnerReference {
     pub(super) controller: bool,
 }
 
+/// One of the conditions in an object's `status`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Condition {
+    #[serde(rename = "type", deserialize_with = "nullable")]
+    pub(super) condition_type: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) status: String,
+}
+
 /// An object of which only `metadata` is read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

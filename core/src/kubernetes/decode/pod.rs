@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use servicemap_map::model::{ContainerPort, Pod as PodFact, PodPhase};
 
-use super::meta::{Meta, instant};
+use super::meta::{Condition, Meta, instant};
 use super::owner::{self, OwnedPod};
 use super::{Item, Key, Object, is_tcp, nullable, port};
 use crate::kubernetes::names::Names;
@@ -75,15 +75,6 @@ struct Status {
 struct PodIp {
     #[serde(deserialize_with = "nullable")]
     ip: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Condition {
-    #[serde(rename = "type", deserialize_with = "nullable")]
-    condition_type: String,
-    #[serde(deserialize_with = "nullable")]
-    status: String,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use servicemap_map::model::{BackendPort, Ingress, IngressBackend, IngressKind, KubernetesFact};
 
-use super::meta::Meta;
+use super::meta::{Condition, Meta};
 use super::{Item, Object, is_service, nullable, port};
 use crate::kubernetes::names::Names;
 
@@ -100,15 +100,6 @@ struct Admission {
     router_name: Option<String>,
     #[serde(deserialize_with = "nullable")]
     conditions: Vec<Condition>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Condition {
-    #[serde(rename = "type", deserialize_with = "nullable")]
-    condition_type: String,
-    #[serde(deserialize_with = "nullable")]
-    status: String,
 }
 
 pub(super) fn gateway_item(route: GatewayRoute, kind: IngressKind, names: &mut Names) -> Item {

@@ -120,6 +120,11 @@ impl Cluster {
         self.owners.take_reused()
     }
 
+    /// How many of them were forgotten since this was last asked.
+    pub(crate) fn take_forgotten(&mut self) -> u64 {
+        self.owners.take_forgotten()
+    }
+
     /// A node as a service.
     pub(crate) fn node_ref(name: &Arc<str>) -> ServiceRef {
         ServiceRef { namespace: "".into(), name: name.clone(), service_type: ServiceType::Node }

@@ -67,6 +67,8 @@ pub(crate) struct Owners {
     generation: u32,
     /// Addresses that changed hands since this was last asked, in that order.
     reused: VecDeque<(IpAddr, u32)>,
+    /// Those that were forgotten before anybody asked.
+    forgotten: u64,
 }
 
 impl Owners {
@@ -116,6 +118,7 @@ impl Owners {
         self.generation += 1;
         if self.reused.len() == MAX_TOMBSTONES {
             self.reused.pop_front();
+            self.forgotten += 1;
         }
         self.reused.push_back((address, self.generation));
     }
@@ -124,6 +127,11 @@ impl Owners {
     /// told of at a time the latest are kept: those that are forgotten are told apart by instants alone.
     pub(crate) fn take_reused(&mut self) -> Vec<(IpAddr, u32)> {
         self.reused.drain(..).collect()
+    }
+
+    /// How many of them were forgotten since this was last asked.
+    pub(crate) fn take_forgotten(&mut self) -> u64 {
+        std::mem::take(&mut self.forgotten)
     }
 
     /// Who has an address at an instant, the latest first; where nobody has it, who had it lately. Of a connection of that
@@ -287,5 +295,6 @@ mod tests {
         }
         let reused = owners.take_reused();
         assert_eq!((reused.len(), reused[0].1), (MAX_TOMBSTONES, 2));
+        assert_eq!((owners.take_forgotten(), owners.take_forgotten()), (1, 0));
     }
 }
