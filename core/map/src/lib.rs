@@ -19,8 +19,10 @@ pub mod state;
 mod collections;
 mod environments;
 mod map;
+mod ranges;
 mod settings;
 
 pub use environments::{EnvironmentRule, EnvironmentSettings};
 pub use map::ServiceMap;
+pub use ranges::NamedRanges;
 pub use settings::{EmissionMode, HealthSettings, MapSettings};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::environments::EnvironmentSettings;
+use crate::ranges::NamedRanges;
 
 /// Whether consumers get changes or whole snapshots.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,8 +83,11 @@ pub struct MapSettings {
     pub max_services: usize,
     /// Flows kept (200,000); more are turned away and counted.
     pub max_flows: usize,
-    /// External services kept by name (1,000); the rest is `~other`.
+    /// Addresses outside kept by name (1,000); the rest is `~other`. Names of [`named_ranges`](Self::named_ranges) are kept
+    /// in any case.
     pub max_externals: usize,
+    /// Ranges of addresses outside that have a name (none).
+    pub named_ranges: NamedRanges,
     /// Connections of a node's own programs to pods of that node, as of the kubelet's probes, are edges (no).
     pub kubelet_probes: bool,
     /// Which environment a service is in (none).
@@ -110,6 +114,7 @@ impl Default for MapSettings {
             max_services: 20_000,
             max_flows: 200_000,
             max_externals: 1_000,
+            named_ranges: NamedRanges::default(),
             kubelet_probes: false,
             environments: EnvironmentSettings::default(),
             health: HealthSettings::default(),

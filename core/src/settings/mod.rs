@@ -6,6 +6,7 @@
 pub mod duration;
 mod host;
 mod labels;
+mod ranges;
 mod read;
 pub mod reader;
 pub mod tree;

@@ -4,9 +4,9 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use servicemap_map::model::AddressRange;
 use servicemap_map::{EmissionMode, EnvironmentRule, EnvironmentSettings, HealthSettings, MapSettings};
 
+use super::ranges::{cluster_ranges, named_ranges};
 use super::reader::Section;
 use super::{HookChoice, LabelFilter, Role, Settings};
 
@@ -106,21 +106,6 @@ fn enable_ebpf(section: &mut Section<'_, '_>, role: Role) -> Option<bool> {
     Some(false)
 }
 
-fn cluster_ranges(section: &mut Section<'_, '_>) -> Vec<AddressRange> {
-    let texts = section.texts("cluster_ranges").unwrap_or_default();
-    let mut ranges = Vec::with_capacity(texts.len());
-    for text in texts {
-        match AddressRange::parse(&text) {
-            Some(range) => ranges.push(range),
-            None => section.problem(
-                "cluster_ranges",
-                format!("{text:?} is no range of addresses; write one such as \"10.96.0.0/12\""),
-            ),
-        }
-    }
-    ranges
-}
-
 fn map(section: &mut Section<'_, '_>, default: MapSettings) -> MapSettings {
     MapSettings {
         version: default.version,
@@ -149,6 +134,7 @@ fn map(section: &mut Section<'_, '_>, default: MapSettings) -> MapSettings {
         max_services: section.count("max_services", SERVICES).unwrap_or(default.max_services),
         max_flows: section.count("max_flows", FLOWS).unwrap_or(default.max_flows),
         max_externals: section.count("max_externals", EXTERNALS).unwrap_or(default.max_externals),
+        named_ranges: named_ranges(section),
         kubelet_probes: section.flag("kubelet_probes").unwrap_or(default.kubelet_probes),
         environments: section.section("environments", environments),
         health: section.section("health", |section| health(section, &default.health)),

@@ -7,6 +7,14 @@ fn problems(json: &str) -> Vec<String> {
     }
 }
 
+fn named_ranges(ranges: &[(&str, &str)]) -> servicemap_map::NamedRanges {
+    let mut named = servicemap_map::NamedRanges::default();
+    for (name, range) in ranges {
+        named.insert((*name).into(), AddressRange::parse(range).unwrap()).unwrap();
+    }
+    named
+}
+
 #[test]
 fn empty_json_gives_the_defaults() {
     assert_eq!(Settings::from_json(b"{}").unwrap(), Settings::default());
@@ -34,7 +42,7 @@ fn every_name_is_read() {
         "enable_ebpf":false,"service_timeout":"11s","connection_timeout":"12s","emission_mode":"full","full_snapshot_interval":"13s",
         "min_emit_interval":"14s","debounce_window":"15s","learning_period":"0","drain_interval":"200ms","refresh_interval":"17s","dependency_retention":"16h",
         "max_services":17,"max_flows":18,"max_externals":0,"host_name":"h","capture_hook":"raw_tp","collection_interval":"19s",
-        "max_edge_series":20,"kubelet_probes":true,
+        "max_edge_series":20,"kubelet_probes":true,"named_ranges":{"office":["192.0.2.0/24","2001:db8::/32"],"partner":["198.51.100.7"]},
         "environments":{"namespace_label":"env","names":{"prod":["prod-*","shop/api"],"staging":["stage"]}},
         "health":{"window":"21s","unhealthy_ratio":0.6,"unhealthy_min_attempts":22,"degraded_ratio":0.1,"degraded_min_attempts":23,
                   "worse_after":"24s","unhealthy_after":"25s","better_after":"26s"}
@@ -72,6 +80,11 @@ fn every_name_is_read() {
             max_flows: 18,
             max_externals: 0,
             kubelet_probes: true,
+            named_ranges: named_ranges(&[
+                ("office", "192.0.2.0/24"),
+                ("office", "2001:db8::/32"),
+                ("partner", "198.51.100.7/32"),
+            ]),
             environments: servicemap_map::EnvironmentSettings {
                 namespace_label: Some("env".into()),
                 rules: [("prod", "prod-*"), ("prod", "shop/api"), ("staging", "stage")]
@@ -169,4 +182,69 @@ fn a_cluster_instance_counts_nothing_itself() {
 fn a_branch_of_the_cgroup_tree_is_an_absolute_path() {
     let refused = Settings::from_json(br#"{"cgroup_root":"kubepods.slice"}"#).unwrap_err();
     assert!(refused.to_string().contains("does not begin with"), "{refused}");
+}
+
+#[test]
+fn a_named_range_that_is_none_is_refused() {
+    assert_eq!(
+        problems(r#"{"named_ranges":{"office":["192.0.2.0/33","office.example.com",""]}}"#),
+        [
+            r#"named_ranges::office: "192.0.2.0/33" is no range of addresses; write one such as "10.96.0.0/12""#,
+            r#"named_ranges::office: "office.example.com" is no range of addresses; write one such as "10.96.0.0/12""#,
+            r#"named_ranges::office: "" is no range of addresses; write one such as "10.96.0.0/12""#,
+        ]
+    );
+}
+
+#[test]
+fn a_named_range_with_bits_beyond_its_prefix_is_refused() {
+    assert_eq!(
+        problems(r#"{"named_ranges":{"office":["192.0.2.7/24"]}}"#),
+        [
+            r#"named_ranges::office: "192.0.2.7/24" has bits beyond its prefix; write "192.0.2.0/24", or a longer prefix"#
+        ]
+    );
+}
+
+#[test]
+fn a_range_with_two_names_or_twice_under_one_is_refused() {
+    assert_eq!(
+        problems(
+            r#"{"named_ranges":{"a":["192.0.2.0/24","192.0.2.0/24"],"b":["::ffff:192.0.2.0/120","192.0.2.0/25"]}}"#
+        ),
+        [
+            r#"named_ranges::a: "192.0.2.0/24" stands twice; remove one of them"#,
+            r#"named_ranges::b: "::ffff:192.0.2.0/120" is named "a" already; remove one of them"#,
+        ]
+    );
+}
+
+#[test]
+fn a_name_of_a_range_looks_like_nothing_else_in_the_map() {
+    for name in ["", "~other", "a/b", "a\\nb"] {
+        let told = problems(&format!(r#"{{"named_ranges":{{"{name}":["192.0.2.0/24"]}}}}"#));
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("is no name for a range; write 1 to 253 characters"), "{told:?}");
+    }
+    assert!(problems(r#"{"named_ranges":{"Büro Nord (VPN)":["192.0.2.0/24"]}}"#).is_empty());
+}
+
+#[test]
+fn named_ranges_of_another_form_are_refused() {
+    assert_eq!(
+        problems(r#"{"named_ranges":["192.0.2.0/24"]}"#),
+        ["named_ranges: is a list, but a map of names to lists belongs here"]
+    );
+    assert_eq!(
+        problems(r#"{"named_ranges":{"office":"192.0.2.0/24"}}"#),
+        [r#"named_ranges::office: is "192.0.2.0/24", but a list of texts belongs here"#]
+    );
+}
+
+#[test]
+fn more_named_ranges_than_are_kept_are_refused() {
+    let texts: Vec<_> =
+        (0..20_001_u32).map(|n| format!("\"10.{}.{}.{}\"", n >> 16, (n >> 8) & 255, n & 255)).collect();
+    let json = format!(r#"{{"named_ranges":{{"many":[{}]}}}}"#, texts.join(","));
+    assert_eq!(problems(&json), ["named_ranges: has 20001 ranges; write at most 20000"]);
 }

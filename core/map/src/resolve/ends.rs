@@ -1,12 +1,13 @@
 //! From a flow's key to the services at its two ends.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::cluster::{Cluster, Found};
 use super::machines::{Machine, Machines, Whereabouts};
 use super::names::OTHER_EXTERNALS;
 use crate::model::{Direction, FlowKey, MachineId, ServiceId, ServiceRef, ServiceType, Side, Timestamp};
+use crate::ranges::NamedRanges;
+use crate::settings::MapSettings;
 
 /// The rule that names a node as the source of connections that it passes on, or may pass on: their real source is hidden
 /// behind its address.
@@ -19,6 +20,9 @@ const KUBELET_PROBE: &str = "kubelet_probe";
 
 /// The rule that marks connections of a pod to itself.
 const ITSELF: &str = "itself";
+
+/// The rule that gives addresses outside the name of their range in the settings.
+const NAMED_RANGE: &str = "named_range";
 
 /// No network namespace in particular.
 const NO_NAMESPACE: u32 = 0;
@@ -38,14 +42,19 @@ impl Party {
         self.service.id()
     }
 
-    /// Whether this is an address outside.
+    /// Whether this is somebody outside.
     pub(crate) fn is_external(&self) -> bool {
         self.service.service_type == ServiceType::External
     }
 
+    /// Whether this is one of the addresses outside, of which there may be any number.
+    pub(crate) fn is_address_outside(&self) -> bool {
+        self.is_external() && self.rule != NAMED_RANGE
+    }
+
     /// The service that stands for all outside addresses beyond the bound.
     pub(crate) fn other_externals() -> Self {
-        Self::external(OTHER_EXTERNALS.into())
+        Self::external(OTHER_EXTERNALS.into(), "address")
     }
 
     /// A node.
@@ -53,9 +62,9 @@ impl Party {
         Self { service: Cluster::node_ref(name), rule: "node" }
     }
 
-    fn external(name: Arc<str>) -> Self {
+    fn external(name: Arc<str>, rule: &'static str) -> Self {
         let service = ServiceRef { namespace: "".into(), name, service_type: ServiceType::External };
-        Self { service, rule: "address" }
+        Self { service, rule }
     }
 }
 
@@ -127,14 +136,21 @@ pub(crate) struct Resolver {
     pub(crate) machines: Machines,
     /// The cluster's objects; empty without one.
     pub(crate) cluster: Cluster,
+    /// Ranges of addresses outside that have a name.
+    named_ranges: NamedRanges,
     /// Connections of a node's own programs to pods of that node are edges.
     keeps_probes: bool,
 }
 
 impl Resolver {
-    /// Knows nothing yet but the machine's name.
-    pub(crate) fn new(host: Arc<str>, keeps_probes: bool) -> Self {
-        Self { machines: Machines::new(host), cluster: Cluster::default(), keeps_probes }
+    /// Knows nothing yet but the machine's name and the names of ranges.
+    pub(crate) fn new(settings: &MapSettings) -> Self {
+        Self {
+            machines: Machines::new(settings.host.clone()),
+            cluster: Cluster::default(),
+            named_ranges: settings.named_ranges.clone(),
+            keeps_probes: settings.kubelet_probes,
+        }
     }
 
     /// Names the ends of a flow by what is known now of that instant.
@@ -221,7 +237,9 @@ impl Resolver {
             Some(Found::Node(service)) => Party { service, rule: "node" },
             Some(Found::Unknown) if when.patient => return Ends::Waiting,
             Some(Found::Unknown) => self.unknown(),
-            None => from.map_or_else(|| outside(key), |(_, machine)| self.machine(machine, NO_NAMESPACE)),
+            None => {
+                from.map_or_else(|| self.outside(key), |(_, machine)| self.machine(machine, NO_NAMESPACE))
+            }
         };
         let offers = |uid: &Arc<str>| self.cluster.identity_at(uid, key.port, when.at);
         let (destination, port) = match self.pod(machine, key.cgroup).and_then(offers) {
@@ -248,7 +266,7 @@ impl Resolver {
     fn destination(&self, machine: &Machine, key: &FlowKey, when: Instant) -> Option<Destination> {
         let at = |party, since| Some(Destination { party, port: key.port, since });
         if key.folded {
-            return at(outside(key), None);
+            return at(self.outside(key), None);
         }
         let location = self.machines.locate(key.machine, key.netns, key.remote, key.port);
         let in_cluster = (!key.remote.is_loopback()).then(|| self.cluster.find(key.remote, key.port, when));
@@ -260,7 +278,7 @@ impl Resolver {
             Some(Found::Unknown) if matches!(location, Whereabouts::Outside) => {
                 return if when.patient { None } else { at(self.unknown(), None) };
             }
-            Some(Found::Unknown) | None if matches!(location, Whereabouts::Outside) => outside(key),
+            Some(Found::Unknown) | None if matches!(location, Whereabouts::Outside) => self.outside(key),
             Some(Found::Unknown) | None => match location {
                 Whereabouts::At(there, netns) => self.machine(there, netns),
                 Whereabouts::Ambiguous | Whereabouts::Outside => self.machine(machine, key.netns),
@@ -302,15 +320,21 @@ impl Resolver {
         Party { service, rule: "address" }
     }
 
+    /// Whoever has an address outside: the name that the settings give to its range, else the address.
+    fn outside(&self, key: &FlowKey) -> Party {
+        if key.folded {
+            return Party::other_externals();
+        }
+        match self.named_ranges.name(key.remote) {
+            Some(name) => Party::external(name.clone(), NAMED_RANGE),
+            None => Party::external(key.remote.to_canonical().to_string().into(), "address"),
+        }
+    }
+
     /// Whoever has an address inside the cluster and did not become known in time.
     fn unknown(&self) -> Party {
         Party { service: self.cluster.unknown(), rule: "address" }
     }
-}
-
-fn outside(key: &FlowKey) -> Party {
-    let address: IpAddr = key.remote.to_canonical();
-    if key.folded { Party::other_externals() } else { Party::external(address.to_string().into()) }
 }
 
 /// The flow's program; of an accepting one of which the kernel did not know it, the one that listens there.

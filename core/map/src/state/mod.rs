@@ -96,7 +96,7 @@ impl State {
     /// An empty map.
     pub(crate) fn new(settings: MapSettings) -> Self {
         Self {
-            resolver: Resolver::new(settings.host.clone(), settings.kubelet_probes),
+            resolver: Resolver::new(&settings),
             settings,
             statistics: Statistics::default(),
             flows: Flows::default(),

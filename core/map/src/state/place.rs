@@ -94,7 +94,7 @@ impl State {
         let bound = |party: Party| {
             let is_new = || self.services.find(&party.id()).is_none();
             let full = self.services.externals() >= self.settings.max_externals;
-            if party.is_external() && (self.is_among_others(flow) || (full && is_new())) {
+            if party.is_address_outside() && (self.is_among_others(flow) || (full && is_new())) {
                 Party::other_externals()
             } else {
                 party
@@ -154,7 +154,7 @@ impl State {
                     && match (had_listener, by_listener) {
                         (true, true) => began_later,
                         // Who is known by the cluster's objects was there before the listener was told of, or did not change.
-                        (true, false) => destination.rule == "address",
+                        (true, false) => destination.rule == "address" || destination.is_external(),
                         // Refused before anybody listened; who was accepted was accepted by somebody.
                         (false, true) => was_machine && began_later && flow.sums.counts.opened == 0,
                         (false, false) => was_machine && destination.is_external(),

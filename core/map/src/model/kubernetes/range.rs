@@ -1,6 +1,10 @@
 //! Ranges of addresses.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Leading bits of `::ffff:0:0`, which IPv4-mapped IPv6 addresses have in common.
+const MAPPED_PREFIX: u8 = 96;
 
 /// A range of addresses (CIDR).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,7 +16,8 @@ pub struct AddressRange {
 }
 
 impl AddressRange {
-    /// Reads `10.96.0.0/12`; an address alone is the range of that one. `None` where the text is neither.
+    /// Reads `10.96.0.0/12`; an address alone is the range of that one. `None` where the text is neither, or has both
+    /// IPv4-mapped and other addresses in it.
     pub fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
@@ -20,8 +25,28 @@ impl AddressRange {
         };
         let address: IpAddr = address.parse().ok()?;
         let longest = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.map_or(Some(longest), |prefix| prefix.parse().ok())?;
-        (prefix <= longest).then_some(Self { address, prefix })
+        let prefix: u8 = prefix.map_or(Some(longest), |prefix| prefix.parse().ok())?;
+        let canonical = address.to_canonical();
+        let mapped = if canonical == address { 0 } else { MAPPED_PREFIX };
+        let prefix = prefix.checked_sub(mapped).filter(|_| prefix <= longest)?;
+        Some(Self { address: canonical, prefix })
+    }
+
+    /// The same range by its first address, with a prefix that is no longer than addresses are.
+    #[must_use]
+    pub fn first(self) -> Self {
+        match self.address.to_canonical() {
+            IpAddr::V4(four) => {
+                let prefix = self.prefix.min(32);
+                let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+                Self { address: Ipv4Addr::from_bits(four.to_bits() & mask).into(), prefix }
+            }
+            IpAddr::V6(six) => {
+                let prefix = self.prefix.min(128);
+                let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
+                Self { address: Ipv6Addr::from_bits(six.to_bits() & mask).into(), prefix }
+            }
+        }
     }
 
     /// Whether an address is in the range.
@@ -37,6 +62,12 @@ impl AddressRange {
             }
             _ => false,
         }
+    }
+}
+
+impl fmt::Display for AddressRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
     }
 }
 
@@ -65,8 +96,26 @@ mod tests {
         assert_eq!(AddressRange::parse("10.96.0.0/12"), Some(range("10.96.0.0", 12)));
         assert_eq!(AddressRange::parse("10.96.0.1"), Some(range("10.96.0.1", 32)));
         assert_eq!(AddressRange::parse("fd00::/8"), Some(range("fd00::", 8)));
-        for text in ["", "10.96.0.0/33", "10.96.0.0/", "10.96.0.0/-1", "fd00::/129", "example.com"] {
+        assert_eq!(AddressRange::parse("::ffff:10.96.0.0/108"), Some(range("10.96.0.0", 12)));
+        for text in [
+            "::ffff:10.96.0.0/95",
+            "",
+            "10.96.0.0/33",
+            "10.96.0.0/",
+            "10.96.0.0/-1",
+            "fd00::/129",
+            "example.com",
+        ] {
             assert_eq!(AddressRange::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn the_first_address_stands_for_the_range() {
+        assert_eq!(range("10.111.2.3", 12).first(), range("10.96.0.0", 12));
+        assert_eq!(range("10.111.2.3", 0).first(), range("0.0.0.0", 0));
+        assert_eq!(range("10.111.2.3", 99).first().to_string(), "10.111.2.3/32");
+        assert_eq!(range("fd00:10:ffff::1", 32).first(), range("fd00:10::", 32));
+        assert_eq!(range("::1", 0).first(), range("::", 0));
     }
 }
