@@ -202,14 +202,29 @@ fn a_service_that_returns_unheard_has_the_health_that_was_told() {
     lab.until(85.0);
     assert!(lab.services().is_empty());
     lab.tell(listener("web", "0.0.0.0", 80));
-    lab.until(399.0);
-    lab.events();
     lab.until(400.0);
     let changed = lab.events().into_iter().find_map(|event| match &event.data {
         EventData::Health(change) => Some((change.from, change.to)),
         _ => None,
     });
     assert_eq!(changed, Some((HealthStatus::Healthy, HealthStatus::Unknown)));
+}
+
+#[test]
+fn a_service_that_returns_unheard_goes_on_with_its_health() {
+    let mut lab = Lab::new();
+    lab.tell(listener("web", "0.0.0.0", 80).in_cgroup(7));
+    lab.tell(client("curl", "127.0.0.1", 80).opened(1).refused(50));
+    lab.until(2.5);
+    assert!(lab.news().contains(&"health.changed process:box/web".to_owned()));
+    lab.cgroup(7, "/system.slice/web.service");
+    lab.settle();
+    assert!(lab.services().iter().all(|service| service != "process:box/web"));
+    lab.tell(listener("web", "0.0.0.0", 80).in_cgroup(8));
+    lab.until(20.0);
+    let about_it: Vec<_> = lab.news().into_iter().filter(|line| line.ends_with(" process:box/web")).collect();
+    assert_eq!(about_it, Vec::<String>::new());
+    assert_eq!(lab.service("process:box/web").health.status, HealthStatus::Unhealthy);
 }
 
 #[test]

@@ -15,8 +15,9 @@ const MAX_ASLEEP: usize = 64;
 
 impl Teller {
     pub(super) fn tell_service(&mut self, id: &ServiceId, state: &mut State, now: Timestamp) {
-        if let Some((service, at)) = self.gone_services.remove(id) {
-            let event = self.composer.service(EventType::ServiceRemoved, service, When { at, now });
+        if let Some(gone) = self.gone_services.remove(id) {
+            let when = When { at: gone.at, now };
+            let event = self.composer.service(EventType::ServiceRemoved, gone.service, when);
             self.write(event, state);
             return;
         }

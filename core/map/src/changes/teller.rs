@@ -18,7 +18,7 @@ use crate::model::{
     Timestamp, TopologyChange,
 };
 use crate::settings::{EmissionMode, MapSettings};
-use crate::state::{Change, EdgeTold, Findings, State};
+use crate::state::{Change, EdgeTold, Findings, HealthRecord, State};
 
 /// Time between whole snapshots, at least; without one a deadline would be due again as soon as it is met.
 const SHORTEST_SNAPSHOT_INTERVAL: Duration = Duration::from_secs(1);
@@ -28,6 +28,15 @@ const SHORTEST_SNAPSHOT_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct GoneDependency {
     pub(super) dependency: Arc<Dependency>,
     pub(super) asleep: BTreeMap<ConnectionRef, Arc<Connection>>,
+    pub(super) at: Timestamp,
+}
+
+/// A service that went and has not been told so.
+#[derive(Debug)]
+pub(super) struct GoneService {
+    pub(super) service: Arc<Service>,
+    told_health: HealthStatus,
+    health: HealthRecord,
     pub(super) at: Timestamp,
 }
 
@@ -47,7 +56,7 @@ pub(crate) struct Teller {
     pub(super) log: EventLog,
     pace: Pace,
     pub(super) window: Option<Window>,
-    pub(super) gone_services: BTreeMap<ServiceId, (Arc<Service>, Timestamp)>,
+    pub(super) gone_services: BTreeMap<ServiceId, GoneService>,
     pub(super) gone_edges: BTreeMap<ConnectionRef, GoneEdge>,
     pub(super) gone_dependencies: BTreeMap<(ServiceId, ServiceId), GoneDependency>,
     pub(super) gaps: BTreeMap<GapReason, Gap>,
@@ -108,8 +117,15 @@ impl Teller {
 
     /// Tells what is due at `now`.
     pub(crate) fn tell(&mut self, state: &mut State, now: Timestamp) {
-        for change in state.take_changes() {
-            self.note(change, state, now);
+        loop {
+            let changes = state.take_changes();
+            if changes.is_empty() {
+                break;
+            }
+            // What goes on from before may change at once.
+            for change in changes {
+                self.note(change, state, now);
+            }
         }
         while let Some(subject) = self.pace.pop_due(now) {
             self.speak(subject, state, now);
@@ -145,19 +161,21 @@ impl Teller {
         match change {
             Change::ServiceAdded(id) => {
                 self.window(now).service(id.clone(), true);
-                if let Some((service, _)) = self.gone_services.remove(&id)
-                    && let Some(view) = state.service_view(&id)
-                {
-                    *view.told_present = true;
-                    *view.told_health = service.health.status;
+                if let Some(gone) = self.gone_services.remove(&id) {
+                    state.resume_health(&id, gone.health, now);
+                    if let Some(view) = state.service_view(&id) {
+                        *view.told_present = true;
+                        *view.told_health = gone.told_health;
+                    }
                 }
                 self.now_or_later(Subject::Service(id), state, now);
             }
-            Change::ServiceRemoved { service, told, at } => {
+            Change::ServiceRemoved { service, told, health, at } => {
                 let id = service.id.clone();
                 self.window(now).service(id.clone(), false);
-                if told {
-                    self.gone_services.insert(id.clone(), (service, at));
+                if let Some(told_health) = told {
+                    let gone = GoneService { service, told_health, health, at };
+                    self.gone_services.insert(id.clone(), gone);
                 }
                 self.now_or_later(Subject::Service(id), state, now);
             }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::edges::Told;
-use crate::model::{Connection, ConnectionRef, Dependency, Gap, Service, ServiceId, Timestamp};
+use super::services::HealthRecord;
+use crate::model::{Connection, ConnectionRef, Dependency, Gap, HealthStatus, Service, ServiceId, Timestamp};
 
 /// One difference.
 #[derive(Clone, Debug)]
@@ -16,8 +17,10 @@ pub(crate) enum Change {
     ServiceRemoved {
         /// As it was last.
         service: Arc<Service>,
-        /// Whether consumers know it.
-        told: bool,
+        /// The health that consumers know, if they know the service.
+        told: Option<HealthStatus>,
+        /// What its health was judged by.
+        health: HealthRecord,
         /// When it went.
         at: Timestamp,
     },

@@ -3,10 +3,10 @@
 
 use super::edges::Edge;
 use super::flows::{Flow, Place};
-use super::services::Entry;
+use super::services::{Entry, HealthRecord};
 use super::slots::Id;
 use super::{Change, State};
-use crate::model::{Health, HealthStatus, Timestamp};
+use crate::model::{Health, HealthStatus, ServiceId, Timestamp};
 
 /// Services whose health changes are counted by name: the default bound on services alive at once. Those that come after
 /// are counted together.
@@ -120,6 +120,15 @@ impl State {
         let Some(entry) = self.services.get_mut(id) else { return };
         let tracker = entry.tracker.get_or_insert_default();
         tracker.record(at, attempts, &self.settings.health);
+        self.judge(id, now);
+    }
+
+    /// A service is back of which consumers do not know that it went: its health goes on.
+    pub(crate) fn resume_health(&mut self, id: &ServiceId, record: HealthRecord, now: Timestamp) {
+        let Some(id) = self.services.find(id) else { return };
+        if let Some(entry) = self.services.get_mut(id) {
+            entry.resume(record);
+        }
         self.judge(id, now);
     }
 

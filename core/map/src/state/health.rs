@@ -38,7 +38,7 @@ impl Readiness {
 }
 
 /// Attempts to one service in a sliding window, and the status on trial.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tracker {
     buckets: [Bucket; BUCKETS as usize],
     /// Number of the newest bucket: time divided by a bucket's length.
@@ -63,6 +63,11 @@ pub(crate) struct Verdict {
 }
 
 impl Tracker {
+    /// The attempts alone: endpoints are told anew, and a reminder was for the service that went.
+    pub(crate) fn without_endpoints(self) -> Self {
+        Self { endpoints: None, reminder: None, ..self }
+    }
+
     /// Counts attempts at an instant; older ones than the window are past caring.
     pub(crate) fn record(
         &mut self,

@@ -166,11 +166,12 @@ impl State {
         self.reshaped();
         let mut latest = Timestamp::ZERO;
         for id in ids {
-            let Some(entry) = self.services.remove(*id) else { continue };
+            let Some(mut entry) = self.services.remove(*id) else { continue };
             let (service, at) = (entry.view(&self.flows), at(&entry));
             latest = latest.max(at);
             *self.statistics.services_removed.entry(service.namespace.clone()).or_default() += 1;
-            self.changes.push(Change::ServiceRemoved { service, told: entry.told.present, at });
+            let told = entry.told.present.then_some(entry.told.health);
+            self.changes.push(Change::ServiceRemoved { service, told, health: entry.health_record(), at });
         }
         let is_gone = |id| ids.binary_search(&id).is_ok();
         let gone = |(source, destination): DependencyKey| is_gone(source) || is_gone(destination);

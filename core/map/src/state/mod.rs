@@ -36,6 +36,7 @@ pub(crate) use edges::Told as EdgeTold;
 use edges::{Edge, Edges};
 use flows::{Flow, Flows};
 pub(crate) use policy::Findings;
+pub(crate) use services::HealthRecord;
 use services::{Entry, Services};
 use settle::{Fresh, Stale};
 use slots::Id;

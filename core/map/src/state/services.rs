@@ -21,6 +21,14 @@ pub(crate) struct Told {
     pub(crate) health: HealthStatus,
 }
 
+/// How healthy a service was when it went: it goes on from there if it is back before consumers know.
+#[derive(Clone, Debug)]
+pub(crate) struct HealthRecord {
+    health: Health,
+    since: Timestamp,
+    tracker: Option<Box<Tracker>>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) reference: ServiceRef,
@@ -52,6 +60,23 @@ impl Entry {
     /// Whether something of it is alive in the map.
     pub(crate) fn in_use(&self) -> bool {
         self.present > 0 || self.edges > 0 || self.declared.is_some()
+    }
+
+    /// What goes on if it comes back.
+    pub(crate) fn health_record(&mut self) -> HealthRecord {
+        HealthRecord {
+            health: self.health.clone(),
+            since: self.health_since,
+            tracker: self.tracker.take().map(|tracker| Box::new(tracker.without_endpoints())),
+        }
+    }
+
+    /// Goes on from what its health was. Attempts that came with its return were in the record already.
+    pub(crate) fn resume(&mut self, record: HealthRecord) {
+        self.health = record.health;
+        self.health_since = record.since;
+        self.tracker = self.tracker.take().or(record.tracker);
+        self.cache.take();
     }
 
     /// Something was seen of it.
