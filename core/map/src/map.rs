@@ -201,6 +201,7 @@ impl ServiceMap {
             },
             totals: structure.totals,
             excluded: self.state.excluded(),
+            unnamed: self.state.unnamed(),
             gaps: self.state.gaps(),
         }
     }

@@ -418,29 +418,6 @@ fn an_address_inside_the_cluster_waits_for_its_pod() {
 }
 
 #[test]
-fn an_address_inside_the_cluster_that_nobody_has_is_unresolved_after_ten_seconds() {
-    let mut lab = with_client();
-    lab.tell(call("10.1.0.9", 80).opened(2));
-    lab.until(9.9);
-    assert!(lab.edges().is_empty());
-    lab.until(10.0);
-    assert_eq!(lab.edges(), ["shop/web->/~unresolved:80/tcp"]);
-    assert_eq!(lab.snapshot().totals.external_services, 0);
-    lab.object(pod("shop", "a-1", "a", "10.1.0.9").started(at(0.0)));
-    lab.settle();
-    assert_eq!(lab.edges(), ["shop/web->shop/a:80/tcp"], "it became known after all");
-}
-
-#[test]
-fn where_not_all_is_watched_it_is_unwatched() {
-    let mut lab = with_client();
-    lab.object(scope(true));
-    lab.tell(server("web", "10.1.0.9", 80).in_cgroup(7).in_namespace(POD).opened(1));
-    lab.until(10.0);
-    assert_eq!(lab.edges(), ["/~unwatched->shop/web:80/tcp"]);
-}
-
-#[test]
 fn what_waits_is_not_lost_when_it_is_over_before_it_is_named() {
     let mut lab = Lab::with(|settings| settings.connection_timeout = std::time::Duration::from_secs(5));
     lab.object(scope(false));

@@ -112,6 +112,7 @@ pub(crate) fn snapshot() -> Snapshot {
         topology: SnapshotTopology::default(),
         totals: SnapshotTotals::default(),
         excluded: BTreeMap::new(),
+        unnamed: BTreeMap::new(),
         gaps: Vec::new(),
     }
 }

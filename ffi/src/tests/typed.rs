@@ -237,6 +237,7 @@ fn the_rows_of_a_snapshot_come_first() {
         topology: SnapshotTopology::default(),
         totals: SnapshotTotals::default(),
         excluded: std::collections::BTreeMap::new(),
+        unnamed: std::collections::BTreeMap::new(),
         gaps: vec![],
     };
     let told = event(EventType::ServiceDiscovered, 13, EventData::Service(service("c")));

@@ -101,12 +101,13 @@ pub struct Provenance {
     /// The side at which it is counted.
     pub side: Side,
     /// The rule that named the source: `cgroup`, `program`, `address`, `named_range` (of the settings), and in a cluster `pod` (its address), `node`,
-    /// `kubelet_probe` (of a node to a pod of its own) and `via_node` (a node whose own programs are not the source: it passes
+    /// `unresolved` (nobody known has it), `unwatched` (the same where not all namespaces are watched), `kubelet_probe` (of a node to a pod of its own) and `via_node` (a node whose own programs are not the source: it passes
     /// on what others send).
     pub source_rule: &'static str,
     /// The rule that named the destination: `listener`, `cgroup`, `program`, `address`, `named_range`, and in a cluster `service` (its
     /// address and port), `service_address` (a port that it does not offer), `endpoint` (an address and port behind it),
-    /// `pod` (the address of one), `node_port`, `host_port` (of a pod in the node's network), `node`.
+    /// `pod` (the address of one), `node_port`, `host_port` (of a pod in the node's network), `node`, `unresolved`,
+    /// `unwatched`.
     pub destination_rule: &'static str,
     /// Whether the direction was seen; otherwise it was inferred from who listens.
     pub direction_known: bool,

@@ -104,6 +104,10 @@ pub struct Snapshot {
     /// `kubelet_probe` (of a node's own programs to a pod of that node).
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub excluded: BTreeMap<&'static str, u64>,
+    /// How many addresses with connections of late are not shown by themselves, by the service that stands for them:
+    /// `~other`, `~unresolved`, `~unwatched`. Those that the kernel put together are not among them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unnamed: BTreeMap<Arc<str>, u64>,
     /// What was lost in this run, oldest first, bounded.
     pub gaps: Vec<Gap>,
 }

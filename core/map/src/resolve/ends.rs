@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::cluster::{Cluster, Found};
 use super::machines::{Machine, Machines, Whereabouts};
-use super::names::OTHER_EXTERNALS;
 use crate::model::{Direction, FlowKey, MachineId, ServiceId, ServiceRef, ServiceType, Side, Timestamp};
 use crate::ranges::NamedRanges;
 use crate::settings::MapSettings;
@@ -23,6 +22,21 @@ const ITSELF: &str = "itself";
 
 /// The rule that gives addresses outside the name of their range in the settings.
 const NAMED_RANGE: &str = "named_range";
+
+/// The rule that says that nobody known has an address inside the cluster.
+const UNRESOLVED: &str = "unresolved";
+
+/// The same where not all namespaces are watched.
+const UNWATCHED: &str = "unwatched";
+
+/// The External service that stands for all addresses beyond the bound.
+const OTHERS: &str = "~other";
+
+/// The workload that stands for all unresolved addresses beyond the bound.
+const REST_UNRESOLVED: &str = "~unresolved";
+
+/// The same of unwatched ones.
+const REST_UNWATCHED: &str = "~unwatched";
 
 /// No network namespace in particular.
 const NO_NAMESPACE: u32 = 0;
@@ -47,19 +61,37 @@ impl Party {
         self.service.service_type == ServiceType::External
     }
 
-    /// Whether this is one of the addresses outside, of which there may be any number.
-    pub(crate) fn is_address_outside(&self) -> bool {
-        self.is_external() && self.rule != NAMED_RANGE
+    /// The service that stands for all outside addresses beyond the bound.
+    fn other_externals() -> Self {
+        Self::external(OTHERS.into(), "address")
     }
 
-    /// The service that stands for all outside addresses beyond the bound.
-    pub(crate) fn other_externals() -> Self {
-        Self::external(OTHER_EXTERNALS.into(), "address")
+    /// For an address, of which there may be any number, the party that stands for all of its sort beyond the bound.
+    pub(crate) fn rest(&self) -> Option<Self> {
+        match self.rule {
+            UNRESOLVED => Some(Self::stranger(REST_UNRESOLVED.into(), UNRESOLVED)),
+            UNWATCHED => Some(Self::stranger(REST_UNWATCHED.into(), UNWATCHED)),
+            NAMED_RANGE => None,
+            _ => self.is_external().then(Self::other_externals),
+        }
+    }
+
+    /// All that stand for many addresses.
+    pub(crate) fn rests() -> [Self; 3] {
+        let stranger = |name: &str, rule| Self::stranger(name.into(), rule);
+        let unwatched = stranger(REST_UNWATCHED, UNWATCHED);
+        [Self::other_externals(), stranger(REST_UNRESOLVED, UNRESOLVED), unwatched]
     }
 
     /// A node.
     pub(crate) fn node(name: &Arc<str>) -> Self {
         Self { service: Cluster::node_ref(name), rule: "node" }
+    }
+
+    /// Somebody inside the cluster who is not known.
+    fn stranger(name: Arc<str>, rule: &'static str) -> Self {
+        let service = ServiceRef { namespace: "".into(), name, service_type: ServiceType::Workload };
+        Self { service, rule }
     }
 
     fn external(name: Arc<str>, rule: &'static str) -> Self {
@@ -236,7 +268,7 @@ impl Resolver {
             Some(Found::Node(service)) if observed => Party { service, rule: VIA_NODE },
             Some(Found::Node(service)) => Party { service, rule: "node" },
             Some(Found::Unknown) if when.patient => return Ends::Waiting,
-            Some(Found::Unknown) => self.unknown(),
+            Some(Found::Unknown) => self.unknown(key),
             None => {
                 from.map_or_else(|| self.outside(key), |(_, machine)| self.machine(machine, NO_NAMESPACE))
             }
@@ -276,7 +308,7 @@ impl Resolver {
             }
             Some(Found::Node(service)) => Party { service, rule: "node" },
             Some(Found::Unknown) if matches!(location, Whereabouts::Outside) => {
-                return if when.patient { None } else { at(self.unknown(), None) };
+                return if when.patient { None } else { at(self.unknown(key), None) };
             }
             Some(Found::Unknown) | None if matches!(location, Whereabouts::Outside) => self.outside(key),
             Some(Found::Unknown) | None => match location {
@@ -327,14 +359,19 @@ impl Resolver {
         }
         match self.named_ranges.name(key.remote) {
             Some(name) => Party::external(name.clone(), NAMED_RANGE),
-            None => Party::external(key.remote.to_canonical().to_string().into(), "address"),
+            None => Party::external(address_of(key), "address"),
         }
     }
 
     /// Whoever has an address inside the cluster and did not become known in time.
-    fn unknown(&self) -> Party {
-        Party { service: self.cluster.unknown(), rule: "address" }
+    fn unknown(&self, key: &FlowKey) -> Party {
+        let rule = if self.cluster.is_partly_watched() { UNWATCHED } else { UNRESOLVED };
+        Party::stranger(address_of(key), rule)
     }
+}
+
+fn address_of(key: &FlowKey) -> Arc<str> {
+    key.remote.to_canonical().to_string().into()
 }
 
 /// The flow's program; of an accepting one of which the kernel did not know it, the one that listens there.

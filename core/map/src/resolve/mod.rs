@@ -16,4 +16,3 @@ pub(crate) use cluster::{Declared, PodGroup, Policies};
 pub(crate) use ends::{Ends, Instant, Party, Resolver, VIA_NODE};
 pub(crate) use listeners::Standing;
 pub(crate) use machines::MAX_MACHINES;
-pub(crate) use names::OTHER_EXTERNALS;

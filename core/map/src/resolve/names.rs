@@ -14,9 +14,6 @@ use crate::collections::HashMap;
 /// cgroups that are kept: one of 65,536 containers each. Those without flows make room for new ones.
 pub(crate) const MAX_CGROUPS: usize = 65_536;
 
-/// The External service that stands for all addresses beyond the bound.
-pub(crate) const OTHER_EXTERNALS: &str = "~other";
-
 /// The name where not even a program is known.
 const UNKNOWN: &str = "unknown";
 

@@ -14,11 +14,15 @@ use super::settle::Fresh;
 use super::sides::Count;
 use super::slots::Id;
 use super::sums::{Arrival, Sums};
-use crate::model::{ConnectionRef, Direction, MachineId, ServiceRef, ServiceType, Side, Timestamp};
-use crate::resolve::{Ends, Instant, OTHER_EXTERNALS, Party};
+use crate::model::{ConnectionRef, Direction, MachineId, ServiceType, Side, Timestamp};
+use crate::resolve::{Ends, Instant, Party};
 
 /// The only transport that is watched.
 const PROTOCOL: &str = "tcp";
+
+/// Addresses inside the cluster that nobody known has which are shown by themselves. A few are pods that came and went while
+/// the API server was away; more of them say nothing that their number does not say, and each would be told as a service.
+const MAX_STRANGERS: usize = 100;
 
 impl State {
     /// Puts a flow where its ends belong, with what is fresh of it.
@@ -88,29 +92,31 @@ impl State {
         }
     }
 
-    /// Addresses outside beyond the bound are one service. A flow that counts there stays there: counters do not jump.
+    /// Addresses beyond the bound are one service: those outside, and those inside the cluster that nobody known has. A flow
+    /// that counts there stays there as long as nobody is known to have its address: counters do not jump.
     fn bounded(&self, flow: &Flow, ends: Ends) -> Ends {
         let Ends::Pair { source, destination, port, side, since, client } = ends else { return ends };
         let bound = |party: Party| {
+            let Some(rest) = party.rest() else { return party };
             let is_new = || self.services.find(&party.id()).is_none();
-            let full = self.services.externals() >= self.settings.max_externals;
-            if party.is_address_outside() && (self.is_among_others(flow) || (full && is_new())) {
-                Party::other_externals()
-            } else {
-                party
-            }
+            let full = || {
+                if party.is_external() {
+                    self.services.externals() >= self.settings.max_externals
+                } else {
+                    self.services.strangers() >= MAX_STRANGERS
+                }
+            };
+            if self.is_among(flow, &rest) || (full() && is_new()) { rest } else { party }
         };
         let (source, destination) = (bound(source), bound(destination));
         Ends::Pair { source, destination, port, side, since, client }
     }
 
-    fn is_among_others(&self, flow: &Flow) -> bool {
+    /// Whether a flow counts for the party that stands for many addresses.
+    fn is_among(&self, flow: &Flow, rest: &Party) -> bool {
         let Place::Edge(edge) = flow.place else { return false };
-        let is_others =
-            |end: &ServiceRef| end.service_type == ServiceType::External && *end.name == *OTHER_EXTERNALS;
-        self.edges
-            .get(edge)
-            .is_some_and(|edge| is_others(&edge.reference.source) || is_others(&edge.reference.destination))
+        let ends = self.edges.get(edge).map(|edge| [&edge.reference.source, &edge.reference.destination]);
+        ends.is_some_and(|ends| ends.contains(&&rest.service))
     }
 
     fn is_there(&self, flow: &Flow, ends: &Ends, client: Option<MachineId>) -> bool {

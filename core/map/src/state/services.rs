@@ -142,6 +142,7 @@ pub(crate) struct Services {
     slots: Slots<Entry>,
     index: HashMap<ServiceId, Id<Entry>>,
     externals: usize,
+    strangers: usize,
 }
 
 impl Services {
@@ -152,6 +153,11 @@ impl Services {
     /// Services of type External.
     pub(crate) fn externals(&self) -> usize {
         self.externals
+    }
+
+    /// Services that stand for addresses inside the cluster that nobody known has.
+    pub(crate) fn strangers(&self) -> usize {
+        self.strangers
     }
 
     pub(crate) fn get(&self, id: Id<Entry>) -> Option<&Entry> {
@@ -177,7 +183,7 @@ impl Services {
     /// A new service; its identity must not be in yet.
     pub(crate) fn insert(&mut self, reference: ServiceRef, arrival: &Arrival<'_>) -> Option<Id<Entry>> {
         let key = reference.id();
-        let external = reference.service_type == ServiceType::External;
+        let (external, stranger) = (is_external(&reference), is_stranger(&reference));
         let id = self.slots.insert(Entry {
             reference,
             came: arrival.came,
@@ -197,13 +203,24 @@ impl Services {
         })?;
         self.index.insert(key, id);
         self.externals += usize::from(external);
+        self.strangers += usize::from(stranger);
         Some(id)
     }
 
     pub(crate) fn remove(&mut self, id: Id<Entry>) -> Option<Entry> {
         let entry = self.slots.remove(id)?;
         self.index.remove(&entry.reference.id());
-        self.externals -= usize::from(entry.reference.service_type == ServiceType::External);
+        self.externals -= usize::from(is_external(&entry.reference));
+        self.strangers -= usize::from(is_stranger(&entry.reference));
         Some(entry)
     }
+}
+
+fn is_external(service: &ServiceRef) -> bool {
+    service.service_type == ServiceType::External
+}
+
+/// Every workload of the API server is in a namespace.
+fn is_stranger(service: &ServiceRef) -> bool {
+    service.service_type == ServiceType::Workload && service.namespace.is_empty()
 }

@@ -2,6 +2,7 @@
 //! analysis are kept until something comes or goes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::flows::Place;
@@ -9,12 +10,12 @@ use super::services::Entry;
 use super::slots::Id;
 use super::{Edge, EdgeTold, State};
 use crate::analysis::{self, Graph};
-use crate::collections::HashMap;
+use crate::collections::{HashMap, HashSet};
 use crate::model::{
     Connection, ConnectionRef, Dependency, Direction, Gap, HealthStatus, Service, ServiceId, ServiceType,
     SnapshotTopology, SnapshotTotals, Timestamp,
 };
-use crate::resolve::{Ends, Instant};
+use crate::resolve::{Ends, Instant, Party};
 
 /// What follows from which services, edges and dependencies there are, and from nothing else.
 #[derive(Debug)]
@@ -135,6 +136,22 @@ impl State {
             }
         }
         excluded
+    }
+
+    /// How many addresses are behind each of the services that stand for many.
+    pub(crate) fn unnamed(&self) -> BTreeMap<Arc<str>, u64> {
+        let mut unnamed = BTreeMap::new();
+        for rest in Party::rests() {
+            let Some(service) = self.services.find(&rest.id()) else { continue };
+            let edges = self.edges.iter().filter(|(_, edge)| edge.touches(service));
+            let flows = edges.flat_map(|(_, edge)| self.flows.list(edge.head));
+            let addresses: HashSet<IpAddr> =
+                flows.filter(|(_, flow)| !flow.key.folded).map(|(_, flow)| flow.key.remote).collect();
+            if !addresses.is_empty() {
+                unnamed.insert(rest.service.name, addresses.len() as u64);
+            }
+        }
+        unnamed
     }
 
     /// Edges that consumers know as established, with the instant of that, sorted.

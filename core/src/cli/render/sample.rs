@@ -103,6 +103,7 @@ fn snapshot(host: &str, services: Vec<Arc<Service>>, connections: Vec<Arc<Connec
         connections,
         topology: SnapshotTopology::default(),
         excluded: BTreeMap::new(),
+        unnamed: BTreeMap::new(),
         gaps: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::ends::Instant;
 use super::members::Place;
 use super::owners::Owner;
-use super::{Cluster, Kept, Key, UNRESOLVED, UNWATCHED};
+use super::{Cluster, Kept, Key};
 use crate::model::{KubernetesService, Pod, ServiceRef, ServiceType, Timestamp};
 
 /// A pod leaves its Services' slices a little before its own end is told. What it did until then was the Service's.
@@ -219,10 +219,9 @@ impl Cluster {
         }
     }
 
-    /// The service that stands for addresses inside the cluster that nobody known has.
-    pub(crate) fn unknown(&self) -> ServiceRef {
-        let name = if self.scope.partly_watched { UNWATCHED } else { UNRESOLVED };
-        ServiceRef { namespace: "".into(), name: name.into(), service_type: ServiceType::Workload }
+    /// Whether an address inside the cluster that nobody known has may be that of an object that is not watched.
+    pub(crate) fn is_partly_watched(&self) -> bool {
+        self.scope.partly_watched
     }
 }
 

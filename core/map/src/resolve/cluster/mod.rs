@@ -37,12 +37,6 @@ type NamedPort = (Key, Arc<str>);
 /// itself is tested for (150,000 pods, 10,000 Services, 5,000 nodes). More are turned away and counted.
 pub(crate) const MAX_OBJECTS: usize = 250_000;
 
-/// Name of the workload that stands for addresses inside the cluster that nobody known has.
-pub(crate) const UNRESOLVED: &str = "~unresolved";
-
-/// The same where not all namespaces are watched.
-pub(crate) const UNWATCHED: &str = "~unwatched";
-
 /// An object with the time it was there.
 #[derive(Debug)]
 struct Kept<T> {
