@@ -83,6 +83,9 @@ impl ServiceMap {
             }
             FactBody::NetworkNamespace { netns, name } => self.state.set_namespace(machine, netns, name),
             FactBody::Cgroup { id, path } => self.state.set_cgroup(machine, id, &path),
+            FactBody::NamespaceCgroup { netns, cgroup } => {
+                self.state.set_home(machine, netns, cgroup.as_ref());
+            }
             FactBody::Machine { name, observed_since } => {
                 self.state.set_machine(machine, &name, observed_since);
             }

@@ -10,7 +10,7 @@ use lab::{Delta, HOST, START, at, client};
 use proptest::prelude::*;
 use servicemap_map::agents::{Book, Ledger, Record, RecordBody, StateRecord};
 use servicemap_map::model::{
-    Fact, FactBody, FlowDelta, Gap, GapReason, MachineId, Origin, RunId, SourceId, Timestamp,
+    ContainerCgroup, Fact, FactBody, FlowDelta, Gap, GapReason, MachineId, Origin, RunId, SourceId, Timestamp,
 };
 use uuid::Uuid;
 
@@ -485,5 +485,22 @@ proptest! {
             records.swap_remove(records.len() - 1);
         }
         prop_assert!(cluster.facts.iter().all(|fact| fact.at <= at(1.0)));
+    }
+}
+
+#[test]
+fn the_container_of_a_namespace_is_told_with_its_flows_until_it_is_none_any_more() {
+    let mut agent = Agent::ready();
+    let mut cluster = Cluster::new();
+    let home = |path: Option<&str>| FactBody::NamespaceCgroup {
+        netns: HOST,
+        cgroup: path.map(|path| ContainerCgroup { path: path.into(), unified: false }),
+    };
+    for path in [Some("/docker/a"), Some("/docker/b"), None] {
+        agent.note(home(path));
+        agent.count(call().opened(1));
+        let before = cluster.facts.len();
+        cluster.take(agent.changes(), 1.0);
+        assert!(cluster.facts[before..].iter().any(|fact| fact.body == home(path)), "{path:?}");
     }
 }

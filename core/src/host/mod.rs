@@ -5,6 +5,7 @@
 
 mod addresses;
 mod cgroups;
+mod homes;
 mod namespaces;
 mod scope;
 

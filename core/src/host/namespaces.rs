@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use servicemap_map::model::FactBody;
 
 use super::addresses;
+use super::homes::Homes;
 use super::scope::Scope;
 
 /// File system type of namespace files (`NSFS_MAGIC` in `include/uapi/linux/magic.h`).
@@ -26,13 +27,21 @@ pub(super) struct Namespaces {
     named: PathBuf,
     addresses: BTreeMap<u32, BTreeSet<IpAddr>>,
     names: BTreeMap<u32, Option<Arc<str>>>,
+    homes: Homes,
     /// When the directory of names last changed; `None` when it has to be read again.
     named_at: Option<SystemTime>,
 }
 
 impl Namespaces {
     pub(super) fn new(proc: PathBuf, named: PathBuf) -> Self {
-        Self { proc, named, addresses: BTreeMap::new(), names: BTreeMap::new(), named_at: None }
+        Self {
+            proc,
+            named,
+            addresses: BTreeMap::new(),
+            names: BTreeMap::new(),
+            homes: Homes::default(),
+            named_at: None,
+        }
     }
 
     pub(super) fn knows(&self, netns: u32) -> bool {
@@ -46,10 +55,12 @@ impl Namespaces {
         changed.is_some() && changed != self.named_at
     }
 
-    /// Reads all namespaces and tells names and addresses that came or went.
+    /// Reads all namespaces and tells names, containers and addresses that came or went.
     pub(super) fn scan(&mut self, scope: &Scope, out: &mut Vec<FactBody>) {
         let processes = self.processes(scope);
         self.scan_names(scope, |netns| processes.contains_key(&netns), out);
+        let own = self.names.iter().find(|(_, name)| name.is_none()).map(|(netns, _)| *netns);
+        self.homes.scan(&processes, own, out);
         let mut seen = BTreeMap::new();
         for (netns, processes) in processes {
             // A process may end while it is looked at; its namespace has its addresses all the same.
@@ -113,7 +124,7 @@ impl Namespaces {
         self.names = names;
     }
 
-    /// For each network namespace the `/proc/PID` of its processes.
+    /// For each network namespace the `/proc/PID` of its processes, in the order of their ids, as the kernel lists them.
     fn processes(&self, scope: &Scope) -> BTreeMap<u32, Vec<PathBuf>> {
         let mut processes: BTreeMap<u32, Vec<PathBuf>> = BTreeMap::new();
         for entry in fs::read_dir(&self.proc).into_iter().flatten().flatten() {

@@ -81,7 +81,7 @@ impl Scope {
 }
 
 /// The cgroup v2 path in `/proc/PID/cgroup`.
-fn unified(text: &str) -> Option<&str> {
+pub(super) fn unified(text: &str) -> Option<&str> {
     text.lines().find_map(|line| line.strip_prefix("0::"))
 }
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 use super::record::{FlowRecord, Head, Record, RecordBody, StateRecord};
 use super::{IDLE_FLOWS_HELD, MAX_REPORTED_ADDRESSES, totals};
 use crate::collections::HashMap;
-use crate::model::{Fact, FactBody, FlowDelta, FlowKey, Gap, GapReason, RunId, SourceId, Timestamp};
+use crate::model::{
+    ContainerCgroup, Fact, FactBody, FlowDelta, FlowKey, Gap, GapReason, RunId, SourceId, Timestamp,
+};
 
 /// Names of cgroups and namespaces that are kept. Beyond, they are learned anew.
 const MAX_NAMES: usize = 65_536;
@@ -35,6 +37,7 @@ pub struct Book {
     flows: HashMap<FlowKey, Entry>,
     cgroups: HashMap<u64, Arc<str>>,
     namespaces: HashMap<u32, Arc<str>>,
+    homes: HashMap<u32, ContainerCgroup>,
     own_netns: Option<u32>,
     addresses: BTreeSet<(u32, IpAddr)>,
     gaps: Vec<Gap>,
@@ -65,6 +68,7 @@ impl Book {
             flows: HashMap::default(),
             cgroups: HashMap::default(),
             namespaces: HashMap::default(),
+            homes: HashMap::default(),
             own_netns: None,
             addresses: BTreeSet::new(),
             gaps: Vec::new(),
@@ -96,6 +100,7 @@ impl Book {
                     self.rename(|key| key.cgroup == *id);
                 }
             }
+            FactBody::NamespaceCgroup { netns, cgroup } => self.set_home(*netns, cgroup.as_ref()),
             FactBody::Gap(gap) => self.lose(gap.clone()),
             FactBody::Ready(SourceId::Capture) => self.complete = true,
             FactBody::Ready(_)
@@ -163,6 +168,7 @@ impl Book {
                 cgroup_path: self.cgroups.get(&key.cgroup).cloned(),
                 own_netns: self.own_netns,
                 netns_name: self.namespaces.get(&key.netns).cloned(),
+                netns_cgroup: self.homes.get(&key.netns).cloned(),
             };
             let head = Head {
                 machine: self.machine.clone(),
@@ -206,6 +212,19 @@ impl Book {
             entry.totals.last = entry.totals.last.max(at);
         }
         entry.changed = true;
+    }
+
+    fn set_home(&mut self, netns: u32, cgroup: Option<&ContainerCgroup>) {
+        let before = match cgroup {
+            Some(cgroup) => {
+                make_room(&mut self.homes, &netns);
+                self.homes.insert(netns, cgroup.clone())
+            }
+            None => self.homes.remove(&netns),
+        };
+        if before.as_ref() != cgroup {
+            self.rename(|key| key.netns == netns);
+        }
     }
 
     fn set_address(&mut self, netns: u32, address: IpAddr, present: bool) {

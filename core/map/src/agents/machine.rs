@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::record::{FlowRecord, Head};
 use super::{IDLE_FLOWS_HELD, INTERVALS_UNTIL_LOST, REPORT_INTERVAL, totals};
 use crate::collections::HashMap;
-use crate::model::{FactBody, FlowDelta, FlowKey, MachineId, RunId, Timestamp};
+use crate::model::{ContainerCgroup, FactBody, FlowDelta, FlowKey, MachineId, RunId, Timestamp};
 
 /// Sequence numbers that may still come, late: a full report of a busy machine. Of older ones it is not known any more which
 /// came.
@@ -29,6 +29,7 @@ struct Held {
     since: u64,
     cgroup_path: Option<Arc<str>>,
     netns_name: Option<Arc<str>>,
+    netns_cgroup: Option<ContainerCgroup>,
 }
 
 /// See the module.
@@ -170,7 +171,7 @@ impl Machine {
         has_room: bool,
         out: &mut Vec<FactBody>,
     ) -> Taken {
-        let FlowRecord { mut totals, since, cgroup_path, own_netns, netns_name } = record;
+        let FlowRecord { mut totals, since, cgroup_path, own_netns, netns_name, netns_cgroup } = record;
         totals.key.machine = self.id;
         let key = totals.key.clone();
         let known = self.flows.get(&key);
@@ -193,6 +194,9 @@ impl Machine {
         {
             out.push(FactBody::NetworkNamespace { netns: key.netns, name: Some(name.clone()) });
         }
+        if known.map_or(netns_cgroup.is_some(), |held| held.netns_cgroup != netns_cgroup) {
+            out.push(FactBody::NamespaceCgroup { netns: key.netns, cgroup: netns_cgroup.clone() });
+        }
         let mut delta = match known.filter(|held| held.since == since) {
             Some(held) => totals::since(&totals, &held.totals),
             None => totals.clone(),
@@ -210,7 +214,7 @@ impl Machine {
         if !totals::is_nothing(&delta) || known.is_none() {
             out.push(FactBody::Flow(delta));
         }
-        self.flows.insert(key, Held { totals, sequence, since, cgroup_path, netns_name });
+        self.flows.insert(key, Held { totals, sequence, since, cgroup_path, netns_name, netns_cgroup });
         self.own_netns = own_netns.or(self.own_netns);
         Taken::News
     }

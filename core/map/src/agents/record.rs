@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{FlowDelta, Gap, RunId, Timestamp};
+use crate::model::{ContainerCgroup, FlowDelta, Gap, RunId, Timestamp};
 
 /// Who tells, and which record of theirs it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub struct FlowRecord {
     pub own_netns: Option<u32>,
     /// Name of the key's network namespace (`/run/netns/NAME`), if it has one.
     pub netns_name: Option<Arc<str>>,
+    /// The container whose network namespace the key's is, if it is one's own.
+    pub netns_cgroup: Option<ContainerCgroup>,
 }
 
 /// How an agent is, told with every report.

@@ -100,8 +100,11 @@ pub enum Side {
 pub struct Provenance {
     /// The side at which it is counted.
     pub side: Side,
-    /// The rule that named the source: `cgroup`, `program`, `address`, `named_range` (of the settings), and in a cluster `pod` (its address), `node`,
-    /// `unresolved` (nobody known has it), `unwatched` (the same where not all namespaces are watched), `kubelet_probe` (of a node to a pod of its own) and `via_node` (a node whose own programs are not the source: it passes
+    /// The rule that named the source: `cgroup`, `network_namespace` (its container's, where the cgroup is in a v1
+    /// hierarchy), `program`, `address`, `named_range` (of the settings), and in a cluster `proxied` (the pod in whose network
+    /// namespace a socket is that is of another cgroup), `pod` (its address), `node`, `unresolved` (nobody known has it),
+    /// `unwatched` (the same where not all namespaces are watched), `kubelet_probe` (of a node to a pod of its own) and
+    /// `via_node` (a node whose own programs are not the source: it passes
     /// on what others send).
     pub source_rule: &'static str,
     /// The rule that named the destination: `listener`, `cgroup`, `program`, `address`, `named_range`, and in a cluster `service` (its

@@ -80,6 +80,13 @@ pub enum FactBody {
         /// Its path.
         path: Arc<str>,
     },
+    /// The processes of a network namespace are in the cgroup of a container, or (`None`) of none any more.
+    NamespaceCgroup {
+        /// Inode of the namespace; never the machine's own one.
+        netns: u32,
+        /// The cgroup.
+        cgroup: Option<ContainerCgroup>,
+    },
     /// What machine the source speaks of.
     Machine {
         /// Its name: namespace of its Process services, and the name of its node in a cluster.
@@ -96,4 +103,14 @@ pub enum FactBody {
     Gap(Gap),
     /// The source has told everything that existed when it began.
     Ready(SourceId),
+}
+
+/// The cgroup of a container that has a network namespace of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerCgroup {
+    /// Its path below the root of its hierarchy.
+    pub path: Arc<str>,
+    /// Whether the hierarchy is that of cgroup v2, by which sockets are counted. Of a v1 one sockets know nothing: there
+    /// their network namespace says whose they are.
+    pub unified: bool,
 }

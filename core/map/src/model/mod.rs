@@ -19,7 +19,7 @@ mod time;
 pub use connection::{Connection, ConnectionRef, Failures, FlowTotals, Provenance, Side};
 pub use event::{Dependency, Event, EventData, EventType, HealthChange, Severity, TopologyChange};
 pub use exposure::Exposure;
-pub use fact::{Fact, FactBody, Origin, SourceId};
+pub use fact::{ContainerCgroup, Fact, FactBody, Origin, SourceId};
 pub use flow::{AddressClass, Direction, FlowDelta, FlowKey, MachineId, SocketExample};
 pub use gap::{Gap, GapReason};
 pub use health::{Health, HealthReason, HealthStatus};

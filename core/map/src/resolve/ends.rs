@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::cluster::{Cluster, Found};
 use super::machines::{Machine, Machines, Whereabouts};
+use super::pod_path::PodPath;
 use crate::model::{Direction, FlowKey, MachineId, ServiceId, ServiceRef, ServiceType, Side, Timestamp};
 use crate::ranges::NamedRanges;
 use crate::settings::MapSettings;
@@ -37,6 +38,13 @@ const REST_UNRESOLVED: &str = "~unresolved";
 
 /// The same of unwatched ones.
 const REST_UNWATCHED: &str = "~unwatched";
+
+/// The rule that names a pod by its network namespace, in which a socket is that belongs to another one's cgroup: that of a
+/// proxy which opens sockets in the namespaces of the pods that it serves.
+const PROXIED: &str = "proxied";
+
+/// The rule that names a pod or container by its network namespace, where its cgroup is in a v1 hierarchy.
+const NETWORK_NAMESPACE: &str = "network_namespace";
 
 /// No network namespace in particular.
 const NO_NAMESPACE: u32 = 0;
@@ -189,7 +197,7 @@ impl Resolver {
     pub(crate) fn ends(&self, key: &FlowKey, when: Instant) -> Ends {
         // A machine is known as long as it has flows.
         let Some(machine) = self.machines.get(key.machine) else { return Ends::Waiting };
-        if when.patient && self.is_late(machine, key.cgroup) {
+        if when.patient && self.is_late(machine, key.cgroup, key.netns) {
             return Ends::Waiting;
         }
         let local = self.local(machine, key.cgroup, key.netns, program(machine, key), when.at);
@@ -227,24 +235,49 @@ impl Resolver {
 
     /// Pods that flows belong to, by UID.
     pub(crate) fn pods_with_flows(&self) -> impl Iterator<Item = &Arc<str>> {
-        let paths = self.machines.iter().flat_map(|machine| machine.names.pods_with_flows());
-        paths.filter_map(|path| self.cluster.pod(&path.uid, path.container.as_deref()))
+        let paths = self
+            .machines
+            .iter()
+            .flat_map(|machine| machine.names.pods_with_flows().chain(machine.homes.pods_with_flows()));
+        paths.filter_map(|path| self.known_pod(path))
     }
 
-    /// Whether a cgroup is that of a pod of which the API server has not told yet.
-    fn is_late(&self, machine: &Machine, cgroup: u64) -> bool {
-        self.cluster.is_known() && machine.names.pod(cgroup).is_some() && self.pod(machine, cgroup).is_none()
+    /// Whether a socket is of a pod of which the API server may still tell.
+    fn is_late(&self, machine: &Machine, cgroup: u64, netns: u32) -> bool {
+        self.cluster.is_known()
+            && self.pod(machine, cgroup, netns).is_none()
+            && self.is_of_unknown_pod(machine, cgroup, netns)
     }
 
-    /// The pod of a cgroup, by UID.
-    fn pod(&self, machine: &Machine, cgroup: u64) -> Option<&Arc<str>> {
-        let path = machine.names.pod(cgroup)?;
+    /// Whether a socket's cgroup or network namespace is that of a pod of which the API server has not told: one that is
+    /// new, in a namespace that is not watched, or of another cluster.
+    fn is_of_unknown_pod(&self, machine: &Machine, cgroup: u64, netns: u32) -> bool {
+        let home = machine.homes.get(netns).and_then(|home| home.pod.as_ref());
+        machine.names.pod(cgroup).into_iter().chain(home).any(|path| self.known_pod(path).is_none())
+    }
+
+    fn known_pod(&self, path: &PodPath) -> Option<&Arc<str>> {
         self.cluster.pod(&path.uid, path.container.as_deref())
+    }
+
+    /// The pod of a socket, by UID, and the rule that says so: whose network namespace it is in, where a pod has that for
+    /// itself, else whose cgroup.
+    fn pod(&self, machine: &Machine, cgroup: u64, netns: u32) -> Option<(&Arc<str>, &'static str)> {
+        let by_cgroup = machine.names.pod(cgroup).and_then(|path| self.known_pod(path));
+        let home = machine.homes.get(netns);
+        let by_network = home.and_then(|home| self.known_pod(home.pod.as_ref()?));
+        match (by_network.filter(|uid| self.cluster.has_own_network(uid)), by_cgroup) {
+            (Some(uid), Some(same)) if uid == same => Some((uid, "cgroup")),
+            (Some(uid), None) if home.is_some_and(|home| home.stands_in) => Some((uid, NETWORK_NAMESPACE)),
+            (Some(uid), _) => Some((uid, PROXIED)),
+            (None, by_cgroup) => by_cgroup.map(|uid| (uid, "cgroup")),
+        }
     }
 
     /// Whether a pod connects to itself: also its containers to each other, such as an app to its proxy.
     fn is_itself(&self, machine: &Machine, key: &FlowKey, when: Instant) -> bool {
-        let pod = self.pod(machine, key.cgroup).filter(|uid| self.cluster.has_own_network(uid));
+        let pod = self.pod(machine, key.cgroup, key.netns).map(|(uid, _)| uid);
+        let pod = pod.filter(|uid| self.cluster.has_own_network(uid));
         !key.folded
             && pod.is_some_and(|uid| {
                 key.remote.is_loopback() || self.cluster.has_address(uid, key.remote, when)
@@ -274,7 +307,8 @@ impl Resolver {
             }
         };
         let offers = |uid: &Arc<str>| self.cluster.identity_at(uid, key.port, when.at);
-        let (destination, port) = match self.pod(machine, key.cgroup).and_then(offers) {
+        let pod = self.pod(machine, key.cgroup, key.netns).map(|(uid, _)| uid);
+        let (destination, port) = match pod.and_then(offers) {
             Some((service, port)) => (Party { service, rule: local.rule }, port),
             None => (local, key.port),
         };
@@ -318,7 +352,7 @@ impl Resolver {
         };
         let Whereabouts::At(there, netns) = location else { return at(nobody, None) };
         let Some(found) = there.listener(netns, key.remote, key.port) else { return at(nobody, None) };
-        if when.patient && self.is_late(there, found.cgroup) {
+        if when.patient && self.is_late(there, found.cgroup, netns) {
             return None;
         }
         let local = self.local(there, found.cgroup, netns, &found.program, when.at);
@@ -327,13 +361,19 @@ impl Resolver {
 
     /// Who a local socket belongs to: its pod's service, else the node where the machine is one, else the process.
     fn local(&self, machine: &Machine, cgroup: u64, netns: u32, program: &Arc<str>, at: Timestamp) -> Party {
-        let pod = self.pod(machine, cgroup).and_then(|uid| self.cluster.identity(uid, at));
-        if let Some(service) = pod {
-            return Party { service, rule: "cgroup" };
+        let pod = self.pod(machine, cgroup, netns);
+        let pod = pod.and_then(|(uid, rule)| Some(Party { service: self.cluster.identity(uid, at)?, rule }));
+        if let Some(party) = pod {
+            return party;
         }
-        let (name, rule) = machine.names.local(cgroup, netns, program);
-        let is_pod = machine.names.pod(cgroup).is_some();
-        if let Some(service) = (!is_pod).then(|| self.node(machine, netns)).flatten() {
+        let container = machine.homes.stand_in(netns).filter(|_| !machine.names.is_container(cgroup));
+        let (name, rule) = match container {
+            Some(container) => (container.clone(), NETWORK_NAMESPACE),
+            None => machine.names.local(cgroup, netns, program),
+        };
+        if let Some(service) =
+            (!self.is_of_unknown_pod(machine, cgroup, netns)).then(|| self.node(machine, netns)).flatten()
+        {
             return Party { service, rule };
         }
         let namespace = machine.name.clone();

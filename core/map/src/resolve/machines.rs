@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::addresses::{Addresses, Location};
+use super::homes::Homes;
 use super::listeners::{Listener, Listeners};
 use super::names::Names;
 use crate::collections::HashMap;
@@ -30,6 +31,8 @@ pub(crate) struct Machine {
     pub(crate) listeners: Listeners,
     /// Names of cgroups and namespaces.
     pub(crate) names: Names,
+    /// Containers by their network namespaces.
+    pub(crate) homes: Homes,
     /// Flows that it counts.
     pub(crate) flows: u32,
     /// Nothing more will be told of it: it is forgotten with its last flow.
@@ -44,6 +47,7 @@ impl Machine {
             addresses: Addresses::default(),
             listeners: Listeners::default(),
             names: Names::default(),
+            homes: Homes::default(),
             flows: 0,
             parted: false,
         }
@@ -171,6 +175,7 @@ impl Machines {
         let Some(machine) = self.known_mut(flow.machine) else { return };
         machine.flows = machine.flows.saturating_sub(1);
         machine.names.release_cgroup(flow.cgroup);
+        machine.homes.release(flow.netns);
         if flow.direction != Direction::Outbound {
             machine.listeners.remove(flow);
         }

@@ -7,6 +7,7 @@ mod addresses;
 mod cgroup;
 mod cluster;
 mod ends;
+mod homes;
 mod listeners;
 mod machines;
 mod names;
@@ -14,5 +15,6 @@ mod pod_path;
 
 pub(crate) use cluster::{Declared, PodGroup, Policies};
 pub(crate) use ends::{Ends, Instant, Party, Resolver, VIA_NODE};
+pub use homes::is_container_cgroup;
 pub(crate) use listeners::Standing;
 pub(crate) use machines::MAX_MACHINES;

@@ -96,6 +96,12 @@ impl Names {
         self.cgroups.values().filter(|cgroup| cgroup.flows > 0).filter_map(|cgroup| cgroup.pod.as_ref())
     }
 
+    /// Whether a cgroup is that of a container.
+    pub(crate) fn is_container(&self, cgroup: u64) -> bool {
+        let resident = self.cgroups.get(&cgroup).and_then(|known| known.resident.as_ref());
+        matches!(resident, Some(Resident::Container(_)))
+    }
+
     /// Whether this is the machine's own namespace.
     pub(crate) fn is_own(&self, netns: u32) -> bool {
         self.own == Some(netns)

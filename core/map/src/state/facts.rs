@@ -8,7 +8,7 @@ use super::settle::Fresh;
 use super::slots::Id;
 use super::sums::Sums;
 use super::{Change, State};
-use crate::model::{Direction, FlowDelta, Gap, GapReason, MachineId, Timestamp};
+use crate::model::{ContainerCgroup, Direction, FlowDelta, Gap, GapReason, MachineId, Timestamp};
 
 /// Gaps that snapshots show; older ones remain counted in the statistics. Those of one reason in a row are one, so this
 /// many are an unusual day.
@@ -54,6 +54,7 @@ impl State {
         let id = self.flows.insert(delta.key.clone())?;
         machine.flows += 1;
         machine.names.hold_cgroup(delta.key.cgroup);
+        machine.homes.hold(delta.key.netns);
         Some(id)
     }
 
@@ -85,6 +86,13 @@ impl State {
     pub(crate) fn set_cgroup(&mut self, machine: MachineId, id: u64, path: &str) {
         let machine = self.resolver.machines.get_mut(machine);
         let news = machine.and_then(|machine| machine.names.set_cgroup(id, path));
+        self.learned(news);
+    }
+
+    /// The processes of a network namespace are in the cgroup of a container, or of none any more.
+    pub(crate) fn set_home(&mut self, machine: MachineId, netns: u32, cgroup: Option<&ContainerCgroup>) {
+        let machine = self.resolver.machines.get_mut(machine);
+        let news = machine.and_then(|machine| machine.homes.set(netns, cgroup));
         self.learned(news);
     }
 

@@ -13,8 +13,8 @@ use servicemap_map::agents::{
     FlowRecord, Head, MAX_REPORTED_ADDRESSES, REPORT_INTERVAL, Record, RecordBody, StateRecord,
 };
 use servicemap_map::model::{
-    AddressClass, ConnectLatency, Direction, Failures, FlowDelta, FlowKey, Gap, GapReason, MachineId, RunId,
-    SocketExample, Timestamp,
+    AddressClass, ConnectLatency, ContainerCgroup, Direction, Failures, FlowDelta, FlowKey, Gap, GapReason,
+    MachineId, RunId, SocketExample, Timestamp,
 };
 use uuid::Uuid;
 
@@ -133,7 +133,16 @@ fn flow(attributes: &Attributes) -> Result<FlowRecord, RefusedError> {
         cgroup_path: attributes.text(names::CGROUP_PATH)?.map(Arc::from),
         own_netns: attributes.small(names::OWN_NETNS)?,
         netns_name: attributes.text(names::NETNS_NAME)?.map(Arc::from),
+        netns_cgroup: netns_cgroup(attributes)?,
     })
+}
+
+fn netns_cgroup(attributes: &Attributes) -> Result<Option<ContainerCgroup>, RefusedError> {
+    let home = |name, unified| {
+        let path = attributes.text(name)?;
+        Ok(path.map(|path| ContainerCgroup { path: path.into(), unified }))
+    };
+    Ok(home(names::NETNS_CGROUP, true)?.or(home(names::NETNS_CGROUP_V1, false)?))
 }
 
 fn key(attributes: &Attributes) -> Result<FlowKey, RefusedError> {

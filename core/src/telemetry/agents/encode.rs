@@ -71,7 +71,7 @@ fn log_record(record: &Record) -> LogRecord {
 }
 
 fn flow_attributes(record: &FlowRecord, out: &mut Vec<KeyValue>) {
-    let FlowRecord { totals, since, cgroup_path, own_netns, netns_name } = record;
+    let FlowRecord { totals, since, cgroup_path, own_netns, netns_name, netns_cgroup } = record;
     let key = &totals.key;
     out.extend([
         text(names::DIRECTION, direction(key.direction)),
@@ -91,6 +91,9 @@ fn flow_attributes(record: &FlowRecord, out: &mut Vec<KeyValue>) {
     out.extend(cgroup_path.as_ref().map(|path| text(names::CGROUP_PATH, &**path)));
     out.extend(own_netns.map(|netns| integer(names::OWN_NETNS, netns.into())));
     out.extend(netns_name.as_ref().map(|name| text(names::NETNS_NAME, &**name)));
+    out.extend(netns_cgroup.as_ref().map(|home| {
+        text(if home.unified { names::NETNS_CGROUP } else { names::NETNS_CGROUP_V1 }, &*home.path)
+    }));
     // What is zero is left out.
     let counters = [
         (names::GENERATION, key.generation.into()),

@@ -23,6 +23,8 @@ pub(super) const CGROUP: &str = "servicemap.flow.cgroup_id";
 pub(super) const CGROUP_PATH: &str = "servicemap.flow.cgroup_path";
 pub(super) const NETNS: &str = "servicemap.flow.netns";
 pub(super) const NETNS_NAME: &str = "servicemap.flow.netns_name";
+pub(super) const NETNS_CGROUP: &str = "servicemap.flow.netns_cgroup_path";
+pub(super) const NETNS_CGROUP_V1: &str = "servicemap.flow.netns_cgroup_v1_path";
 pub(super) const OWN_NETNS: &str = "servicemap.agent.own_netns";
 
 // `servicemap.flow`: the counters.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use servicemap_map::agents::{FlowRecord, Head, Record, RecordBody, StateRecord};
 use servicemap_map::model::{
-    AddressClass, ConnectLatency, Direction, Failures, FlowDelta, FlowKey, Gap, GapReason, MachineId, RunId,
-    SocketExample, Timestamp,
+    AddressClass, ConnectLatency, ContainerCgroup, Direction, Failures, FlowDelta, FlowKey, Gap, GapReason,
+    MachineId, RunId, SocketExample, Timestamp,
 };
 use uuid::Uuid;
 
@@ -63,6 +63,7 @@ fn flow() -> FlowRecord {
         cgroup_path: Some("/system.slice/a.service".into()),
         own_netns: Some(4_026_531_833),
         netns_name: Some("blue".into()),
+        netns_cgroup: Some(ContainerCgroup { path: "/docker/4f1c".into(), unified: true }),
     }
 }
 
@@ -76,7 +77,8 @@ fn all() -> Vec<Record> {
     };
     let at = Timestamp::from_nanos(1_800_000_001_000_000_000);
     let gap = Gap { reason: GapReason::FlowMapFull, count: 9, healed: true, at };
-    let own = FlowRecord { own_netns: None, netns_name: None, cgroup_path: None, ..flow() };
+    let v1 = Some(ContainerCgroup { path: "/docker/4f1c".into(), unified: false });
+    let own = FlowRecord { own_netns: None, netns_name: None, cgroup_path: None, netns_cgroup: v1, ..flow() };
     vec![
         record(RecordBody::Flow(Box::new(flow()))),
         record(RecordBody::Flow(Box::new(own))),
