@@ -18,6 +18,8 @@ pub mod cli;
 pub mod pipeline;
 
 pub use kubernetes::{ConnectError, KubernetesError};
+#[cfg(feature = "cli")]
+pub(crate) use observer::kubernetes_options;
 pub use observer::{Consumer, Initial, Next, Observer, ObserverError, Reporter};
 pub use servicemap_map as map;
 pub use settings::Settings;

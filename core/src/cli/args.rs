@@ -29,6 +29,11 @@ Examples:
   servicemap map -o dot | dot -Tsvg > map.svg
   servicemap map -o mermaid";
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  servicemap check
+  servicemap check --config agent.yaml      what the agent of this file needs, and no more";
+
 const COMPLETION_EXAMPLES: &str = "\
 Examples:
   servicemap completion bash > /etc/bash_completion.d/servicemap
@@ -52,8 +57,8 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Observe for a while, print the map once, exit
     Map(MapArgs),
-    /// Say what this machine and these capabilities allow, and how to mend what is missing
-    Check,
+    /// Say what this machine, these capabilities and the cluster allow, and how to mend what is missing
+    Check(CheckArgs),
     /// Check pipeline files without running them
     Validate(ConfigArgs),
     /// List the receivers and exporters that pipeline files can name
@@ -114,6 +119,17 @@ pub(super) enum MapOutput {
     Dot,
     /// A graph for Mermaid
     Mermaid,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_EXAMPLES)]
+pub(super) struct CheckArgs {
+    /// Look at what this pipeline file needs (its role, kubeconfig and namespaces); may be repeated, later files win
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) config: Vec<PathBuf>,
+    /// Set one value of the configuration, such as `receivers.servicemap.role=agent`; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", requires = "config")]
+    pub(super) set: Vec<String>,
 }
 
 #[derive(Debug, Args)]

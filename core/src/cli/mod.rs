@@ -57,7 +57,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
             log::install(log_level, log::DEFAULT)?;
             map::run(&args)
         }
-        Command::Check => check::run(),
+        Command::Check(args) => check::run(&args),
         Command::Validate(args) => configuration::validate(&args),
         Command::PrintConfig(args) => configuration::print(&args),
         Command::Components => configuration::components(),

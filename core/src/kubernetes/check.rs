@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Options;
 use super::api::{Api, CallError, Operation};
 use super::connect::{self, ConnectError, Found};
-use super::discovery;
-use super::resource::Resource;
+use super::plan::{self, Planned};
 use super::run::ServerVersion;
 
 /// How long everything may take.
@@ -29,22 +29,24 @@ pub(crate) struct ClusterReport {
 pub(crate) struct Access {
     /// The resource, as a role has it.
     pub(crate) resource: &'static str,
+    /// In which namespace, where only some are watched.
+    pub(crate) namespace: Option<String>,
     /// Verbs that Servicemap needs and that the account does not have.
     pub(crate) missing: Vec<&'static str>,
     /// What the map lacks without it.
     pub(crate) loss: &'static str,
 }
 
-/// Asks the cluster that would be watched; an error where there is none.
-pub(crate) fn check(kube_config: Option<&str>) -> Result<ClusterReport, ConnectError> {
+/// Asks the cluster that would be watched for what would be watched; an error where there is none.
+pub(crate) fn check(options: &Options) -> Result<ClusterReport, ConnectError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| ConnectError::Client(format!("no runtime can be made: {error}")))?;
     let report = runtime.block_on(async {
-        let Found { config, .. } = connect::find(kube_config).await?;
+        let Found { config, .. } = connect::find(options.kube_config.as_deref()).await?;
         let api = Api::new(connect::client(&config)?, std::sync::Arc::default());
         let url = config.cluster_url.to_string();
-        let asked = tokio::time::timeout(PATIENCE, ask(&api, url.clone())).await;
+        let asked = tokio::time::timeout(PATIENCE, ask(options, &api, url.clone())).await;
         let late = |_| ClusterReport {
             url,
             version: Err(format!("no answer within {PATIENCE:?}")),
@@ -56,18 +58,18 @@ pub(crate) fn check(kube_config: Option<&str>) -> Result<ClusterReport, ConnectE
     report
 }
 
-async fn ask(api: &Api, url: String) -> ClusterReport {
+async fn ask(options: &Options, api: &Api, url: String) -> ClusterReport {
     let version = match api.get::<ServerVersion>("version", "/version").await {
         Ok(version) => version.git_version,
         Err(error) => return ClusterReport { url, version: Err(error.to_string()), access: Vec::new() },
     };
-    let served = discovery::served(api, &Resource::OPTIONAL).await.unwrap_or_default();
-    let served = served.into_iter().map(|one| one.resource);
     let mut access = Vec::new();
-    for resource in Resource::ALWAYS.into_iter().chain(served) {
-        match missing(api, resource).await {
+    for planned in plan::first(options, api).await {
+        match missing(api, &planned).await {
             Ok(missing) => {
-                access.push(Access { resource: resource.qualified(), missing, loss: resource.loss() });
+                let Planned { resource, namespace, .. } = planned;
+                let (resource, loss) = (resource.qualified(), resource.loss());
+                access.push(Access { resource, namespace, missing, loss });
             }
             Err(error) => return ClusterReport { url, version: Err(error.to_string()), access },
         }
@@ -95,6 +97,11 @@ struct Attributes<'a> {
     group: &'a str,
     resource: &'a str,
     verb: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'a str>,
+    /// Of the one object that is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -107,7 +114,9 @@ struct Verdict {
     allowed: bool,
 }
 
-async fn missing(api: &Api, resource: Resource) -> Result<Vec<&'static str>, CallError> {
+async fn missing(api: &Api, planned: &Planned) -> Result<Vec<&'static str>, CallError> {
+    let (resource, within) = (planned.resource, planned.namespace.as_deref());
+    let (namespace, name) = if resource.is_namespaced() { (within, None) } else { (None, within) };
     let mut missing = Vec::new();
     for verb in [Operation::List, Operation::Watch].map(Operation::as_str) {
         let review = Review {
@@ -118,6 +127,8 @@ async fn missing(api: &Api, resource: Resource) -> Result<Vec<&'static str>, Cal
                     group: resource.group(),
                     resource: resource.plural(),
                     verb,
+                    namespace,
+                    name,
                 },
             },
         };

@@ -144,16 +144,15 @@ pub(super) fn client(config: &Config) -> Result<Client, ConnectError> {
     Ok(Client::new(service, config.default_namespace.clone()))
 }
 
-/// An error with what caused it, in one line.
+/// An error with what caused it, in one line. That of the transport's pool only says which of its steps failed.
 pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut told: Vec<String> = Vec::new();
+    for cause in causes.filter(|cause| !cause.is::<hyper_util::client::legacy::Error>()) {
+        let text = cause.to_string();
+        if !told.iter().any(|known| known.contains(&text)) {
+            told.push(text);
         }
-        cause = error.source();
     }
-    text
+    if told.is_empty() { error.to_string() } else { told.join(": ") }
 }

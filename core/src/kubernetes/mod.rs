@@ -19,6 +19,7 @@ mod hub;
 mod names;
 mod outage;
 mod owners;
+mod plan;
 mod resource;
 mod run;
 #[cfg(test)]

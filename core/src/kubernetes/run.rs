@@ -16,9 +16,10 @@ use super::api::{Api, CallError, Target};
 use super::backoff::Backoff;
 use super::connect::{self, ConnectError, Found};
 use super::decode;
-use super::discovery::{self, Served};
+use super::discovery;
 use super::figures::Figures;
 use super::hub::Hub;
+use super::plan::{self, Planned};
 use super::resource::Resource;
 use super::watch::{Shared, Watch};
 use crate::sink::FactSink;
@@ -28,8 +29,6 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How often to look whether an optional resource is served now.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
-/// How often to ask what is good to know before the watches begin without knowing it.
-const ATTEMPTS: usize = 3;
 /// The namespace that every cluster has for as long as it is one.
 const FIRST_NAMESPACE: &str = "kube-system";
 /// How long the first lists may take before the map begins without those that are missing.
@@ -151,7 +150,7 @@ impl Runner {
             running: JoinSet::new(),
             counts: BTreeMap::new(),
         };
-        let first: Vec<_> = self.first(api).await.into_iter().flat_map(|one| self.plan(one)).collect();
+        let first: Vec<_> = plan::first(&self.options, api).await;
         for watch in &first {
             hub.expect(watch.resource);
         }
@@ -168,11 +167,9 @@ impl Runner {
                 () = &mut too_long, if !hub.is_ready() => hub.begin_anyway(),
                 () = watches.ended() => {}
                 _ = look.tick() => {
-                    for one in self.look_again(api, &watches).await {
-                        for watch in self.plan(one) {
-                            hub.expect(watch.resource);
-                            watches.start(watch);
-                        }
+                    for watch in self.look_again(api, &watches).await {
+                        hub.expect(watch.resource);
+                        watches.start(watch);
                     }
                 }
             }
@@ -189,7 +186,7 @@ impl Runner {
             field_selector: Some(format!("metadata.name={FIRST_NAMESPACE}")),
         };
         let mut backoff = Backoff::default();
-        for _ in 0..ATTEMPTS {
+        for _ in 0..plan::ATTEMPTS {
             match api.list(&target, None).await {
                 Ok(page) => {
                     let found = page.content().ok()?.items.unwrap_or_default();
@@ -202,34 +199,8 @@ impl Runner {
         None
     }
 
-    /// What to watch at first.
-    async fn first(&self, api: &Api) -> Vec<Served> {
-        if self.options.node.is_some() {
-            return vec![Served { resource: Resource::Pods, version: "v1" }];
-        }
-        let mut all: Vec<_> = Resource::ALWAYS.map(|resource| Served { resource, version: "v1" }).into();
-        let slices = Served { resource: Resource::EndpointSlices, version: "v1" };
-        let endpoints = Served { resource: Resource::Endpoints, version: "v1" };
-        let mut backoff = Backoff::default();
-        for _ in 0..ATTEMPTS {
-            match discovery::served(api, &Resource::OPTIONAL).await {
-                Ok(served) => {
-                    if !served.contains(&slices) {
-                        all.push(endpoints);
-                    }
-                    all.extend(served);
-                    return all;
-                }
-                Err(error) => tracing::debug!("what the API server serves is not known: {error}"),
-            }
-            tokio::time::sleep(backoff.next()).await;
-        }
-        all.push(slices);
-        all
-    }
-
     /// Optional resources that are not watched, but served now.
-    async fn look_again(&self, api: &Api, watches: &Watches<'_>) -> Vec<Served> {
+    async fn look_again(&self, api: &Api, watches: &Watches<'_>) -> Vec<Planned> {
         if self.options.node.is_some() {
             return Vec::new();
         }
@@ -238,44 +209,9 @@ impl Runner {
             watches.counts.contains_key(resource) || (*resource == Resource::EndpointSlices && has_endpoints)
         };
         let wanted: Vec<_> = Resource::OPTIONAL.into_iter().filter(|one| !is_known(one)).collect();
-        discovery::served(api, &wanted).await.unwrap_or_default()
+        let served = discovery::served(api, &wanted).await.unwrap_or_default();
+        served.into_iter().flat_map(|one| plan::watches(&self.options, one)).collect()
     }
-
-    /// The watches of a resource: one, or one for each namespace that is watched.
-    fn plan(&self, served: Served) -> Vec<Planned> {
-        let Served { resource, version } = served;
-        let planned = |namespace: Option<&String>, path: String, field_selector: Option<String>| Planned {
-            resource,
-            namespace: namespace.cloned(),
-            target: Target {
-                resource: resource.plural(),
-                path,
-                metadata_only: resource.is_metadata_only(),
-                field_selector,
-            },
-        };
-        let of_node = self.options.node.as_ref().map(|node| format!("spec.nodeName={node}"));
-        let namespaces = self.options.namespaces.iter();
-        if namespaces.len() == 0 || !(resource.is_namespaced() || resource == Resource::Namespaces) {
-            return vec![planned(None, resource.path(version, None), of_node)];
-        }
-        let each = namespaces.map(|namespace| {
-            if resource == Resource::Namespaces {
-                // Of all namespaces one's own may be read, where a role names it.
-                let only = format!("metadata.name={namespace}");
-                return planned(Some(namespace), resource.path(version, None), Some(only));
-            }
-            planned(Some(namespace), resource.path(version, Some(namespace)), of_node.clone())
-        });
-        each.collect()
-    }
-}
-
-/// A watch to be started.
-struct Planned {
-    resource: Resource,
-    namespace: Option<String>,
-    target: Target,
 }
 
 /// The watches that run.

@@ -90,18 +90,7 @@ impl Observer {
     }
 
     fn start_kubernetes(&self) -> Result<Option<Kubernetes>, ObserverError> {
-        let settings = &self.settings;
-        if settings.enable_k8s_discovery == Some(false) {
-            return Ok(None);
-        }
-        let options = kubernetes::Options {
-            kube_config: settings.kube_config.clone(),
-            required: settings.enable_k8s_discovery == Some(true),
-            namespaces: settings.watch_namespaces.clone(),
-            node: (settings.role == Role::Agent).then(|| settings.map.host.to_string()),
-            ranges: settings.cluster_ranges.clone(),
-            length: kubernetes::Length::default(),
-        };
+        let Some(options) = kubernetes_options(&self.settings) else { return Ok(None) };
         let kubernetes = Kubernetes::start(options, self.shared.clone())?;
         if let Some(kubernetes) = &kubernetes {
             self.shared.count_calls_of(kubernetes);
@@ -185,4 +174,16 @@ impl Observer {
         }
         handle.join().map_err(|_| ObserverError::Panicked)
     }
+}
+
+/// What an observer with these settings watches of the cluster; `None` where it is told not to.
+pub(crate) fn kubernetes_options(settings: &Settings) -> Option<kubernetes::Options> {
+    (settings.enable_k8s_discovery != Some(false)).then(|| kubernetes::Options {
+        kube_config: settings.kube_config.clone(),
+        required: settings.enable_k8s_discovery == Some(true),
+        namespaces: settings.watch_namespaces.clone(),
+        node: (settings.role == Role::Agent).then(|| settings.map.host.to_string()),
+        ranges: settings.cluster_ranges.clone(),
+        length: kubernetes::Length::default(),
+    })
 }

@@ -171,7 +171,7 @@ impl Stage {
                         && edge.active == active
                 })
             };
-            (last.len() == NODES.len() && NODES.iter().all(|node| is_there(node))).then_some(())
+            (last.len() == NODES.len() && NODES.iter().all(is_there)).then_some(())
         });
         assert!(found.is_some(), "expected {:#?}, found {last:#?}\n{instance:?}", NODES.map(&expected));
     }

@@ -3,6 +3,7 @@
 
 mod account;
 mod agents;
+mod check;
 mod discovery;
 mod outages;
 mod reuse;

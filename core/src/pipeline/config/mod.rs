@@ -62,6 +62,16 @@ pub(super) enum Receiver {
     Otlp(otlp_receiver::Settings),
 }
 
+impl Receiver {
+    /// Settings of the observer that it is, if it is one.
+    pub(super) fn observer(&self) -> Option<&Settings> {
+        match self {
+            Self::Servicemap(settings) => Some(settings),
+            Self::Otlp(_) => None,
+        }
+    }
+}
+
 /// One pipeline: what these receivers say goes to these exporters.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Pipeline {
@@ -163,6 +173,11 @@ impl Config {
     /// From which level on the log is written: `service::telemetry::logs::level`.
     pub const fn log_level(&self) -> LogLevel {
         self.log_level
+    }
+
+    /// Settings of its observers: the `servicemap` receivers.
+    pub fn observers(&self) -> impl Iterator<Item = &Settings> {
+        self.receivers.iter().filter_map(|(_, receiver)| receiver.observer())
     }
 
     /// The merged configuration as JSON (which is YAML, too), with environment variables put in and header values

@@ -49,10 +49,7 @@ pub(super) fn check_pipelines(
 }
 
 fn role(receiver: &Receiver) -> Option<Role> {
-    match receiver {
-        Receiver::Servicemap(settings) => Some(settings.role),
-        Receiver::Otlp(_) => None,
-    }
+    receiver.observer().map(|settings| settings.role)
 }
 
 fn ids(receivers: &[(String, Receiver)], which: impl Fn(&Receiver) -> bool) -> impl Iterator<Item = &str> {

@@ -298,11 +298,7 @@ fn what_is_no_configuration_file_is_told_and_not_read_to_its_end() {
 }
 
 fn observer(config: &Config) -> &Settings {
-    let found = config.receivers.iter().find_map(|(_, receiver)| match receiver {
-        Receiver::Servicemap(settings) => Some(&**settings),
-        Receiver::Otlp(_) => None,
-    });
-    found.unwrap()
+    config.observers().next().unwrap()
 }
 
 const CLUSTER: &str = "
