@@ -268,7 +268,7 @@ fn programs_of_a_node_are_the_node() {
     lab.tell(client("kubelet", "10.1.0.1", 8080).in_cgroup(9).opened(1));
     lab.settle();
     assert_eq!(lab.edges(), ["/box->shop/web:8080/tcp"]);
-    assert_eq!(lab.service("node:/box").labels["zone"], "a");
+    assert_eq!(lab.service("node:/box").labels.get("zone"), Some(&"a".into()));
 }
 
 /// A node `box` with pod `web-1`, and its kubelet in cgroup 9.

@@ -33,7 +33,7 @@ fn services_of_every_type_are_in_the_map_without_any_traffic() {
         ("node:/far", ServiceType::Node),
     ];
     assert_eq!(types, expected.map(|(id, service_type)| (id.to_owned(), service_type)));
-    assert_eq!(lab.service("service:shop/a").labels["app"], "a");
+    assert_eq!(lab.service("service:shop/a").labels.get("app"), Some(&"a".into()));
     lab.until(1000.0);
     assert_eq!(lab.services().len(), 7, "they stay as long as their objects");
 }
@@ -274,6 +274,6 @@ fn a_workload_has_the_labels_that_its_pods_share_and_says_which_of_them_are_read
     lab.object(two.not_ready());
     lab.settle();
     let web = lab.service("workload:shop/web");
-    assert_eq!(web.labels, [("app".to_owned(), "web".to_owned())].into());
+    assert_eq!(web.labels, [("app", "web")].into_iter().collect());
     assert_eq!(web.endpoints.iter().map(|endpoint| endpoint.ready).collect::<Vec<_>>(), [true, false]);
 }

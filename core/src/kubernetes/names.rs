@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use servicemap_map::model::Labels;
+use servicemap_map::model::{ContainerPort, Labels};
 
 /// Looks for texts that nobody holds any more begin at this size: below it they cost nothing.
 const SMALLEST_SWEEP: usize = 1024;
@@ -14,6 +14,7 @@ const SMALLEST_SWEEP: usize = 1024;
 pub(super) struct Names {
     texts: Shared<Arc<str>>,
     rows: Shared<Labels>,
+    ports: Shared<Arc<[ContainerPort]>>,
 }
 
 impl Names {
@@ -25,13 +26,25 @@ impl Names {
         self.texts.keep(text.into(), |text| Arc::strong_count(text) > 1)
     }
 
+    /// A row of labels of which there is hardly another one, with texts that many have.
+    pub(super) fn own_labels(&mut self, labels: impl IntoIterator<Item = (String, String)>) -> Labels {
+        labels.into_iter().map(|(name, value)| (self.text(name), self.text(value))).collect()
+    }
+
     /// The one copy of a row of labels.
     pub(super) fn labels(&mut self, labels: impl IntoIterator<Item = (String, String)>) -> Labels {
-        let labels: Labels =
-            labels.into_iter().map(|(name, value)| (self.text(name), self.text(value))).collect();
+        let labels = self.own_labels(labels);
         match self.rows.kept.get(&labels) {
             Some(known) => known.clone(),
             None => self.rows.keep(labels, Labels::is_shared),
+        }
+    }
+
+    /// The one copy of a row of ports.
+    pub(super) fn ports(&mut self, ports: Vec<ContainerPort>) -> Arc<[ContainerPort]> {
+        match self.ports.kept.get(ports.as_slice()) {
+            Some(known) => known.clone(),
+            None => self.ports.keep(ports.into(), |ports| Arc::strong_count(ports) > 1),
         }
     }
 }

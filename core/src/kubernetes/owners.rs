@@ -71,7 +71,7 @@ impl Owners {
         self.stop_waiting(&pod.uid);
         let Some(controller) = controller else { return Some(pod) };
         if let Some(top) = self.tops.get(&controller.uid).or_else(|| self.told.get(&pod.uid)).cloned() {
-            pod.owner = (*top).clone();
+            pod.owner = top.clone();
             self.told.insert(pod.uid.clone(), top);
             return Some(pod);
         }
@@ -106,8 +106,8 @@ impl Owners {
         let pods = waiting.into_iter().filter_map(|Waiting { mut pod, state, .. }| {
             self.waits_for.remove(&pod.uid);
             self.told.insert(pod.uid.clone(), owner.top.clone());
-            let was_told_so = state == State::Told && pod.owner == *owner.top;
-            pod.owner = (*owner.top).clone();
+            let was_told_so = state == State::Told && pod.owner == owner.top;
+            pod.owner = owner.top.clone();
             (!was_told_so).then_some(pod)
         });
         let pods = pods.collect();
@@ -205,10 +205,10 @@ mod tests {
             ips: Vec::new(),
             host_network: false,
             node: "".into(),
-            owner: named("ReplicaSet", "rs"),
+            owner: named("ReplicaSet", "rs").into(),
             labels: Labels::default(),
             container_ids: Vec::new(),
-            container_ports: Vec::new(),
+            container_ports: Arc::new([]),
             phase: PodPhase::Running,
             ready: true,
             started_at: None,
@@ -239,7 +239,10 @@ mod tests {
         assert!(owners.overdue(at(60_000)).is_empty());
         assert_eq!(names(&owners.owner(web())), ["a of web"]);
         assert!(owners.settled(RS, true, true, at(60_000)).is_empty(), "it was told");
-        assert_eq!(owners.pod(pod("b", false), at(60_000)).map(|pod| pod.owner.name), Some("web".into()));
+        assert_eq!(
+            owners.pod(pod("b", false), at(60_000)).map(|pod| pod.owner.name.clone()),
+            Some("web".into())
+        );
     }
 
     #[test]

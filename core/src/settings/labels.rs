@@ -48,7 +48,7 @@ impl LabelFilter {
     }
 
     fn allows_all(&self, service: &Service) -> bool {
-        service.labels.keys().all(|name| self.allows(name))
+        service.labels.iter().all(|(name, _)| self.allows(name))
     }
 
     fn service(&self, service: &Arc<Service>) -> Arc<Service> {
@@ -56,7 +56,8 @@ impl LabelFilter {
             return service.clone();
         }
         let mut service = Service::clone(service);
-        service.labels.retain(|name, _| self.allows(name));
+        let allowed = service.labels.iter().filter(|(name, _)| self.allows(name));
+        service.labels = allowed.map(|(name, value)| (name.clone(), value.clone())).collect();
         Arc::new(service)
     }
 }
@@ -89,7 +90,7 @@ mod tests {
     fn labelled() -> Arc<Service> {
         let service = fixtures::service("shop", "web", ServiceType::ClusterIP, HealthStatus::Healthy);
         let labels = [("app", "web"), ("secret", "s3cr3t")];
-        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let labels = labels.into_iter().collect();
         Arc::new(Service { labels, ..Service::clone(&service) })
     }
 
@@ -119,7 +120,7 @@ mod tests {
         snapshot.services.push(labelled());
         let shown = filter(&["app"]).snapshot(&snapshot).into_owned();
         let labels = &shown.services.last().unwrap().labels;
-        assert_eq!(labels.iter().collect::<Vec<_>>(), [(&"app".to_owned(), &"web".to_owned())]);
+        assert_eq!(labels.iter().collect::<Vec<_>>(), [(&"app".into(), &"web".into())]);
         let (first, all) = (shown.services.len(), snapshot.services.len());
         assert_eq!((first, &shown.services[0]), (all, &snapshot.services[0]));
         assert!(matches!(filter(&["*"]).snapshot(&snapshot), Cow::Borrowed(_)));

@@ -45,7 +45,7 @@ pub(crate) fn service(
         exposed_by: Vec::new(),
         uid: None,
         endpoints: Vec::new(),
-        labels: BTreeMap::new(),
+        labels: Labels::default(),
         health: Health { status, reasons: vec![HealthReason::ConnectionsFail] },
         first_seen: at(1),
         last_seen: at(2),

@@ -126,7 +126,7 @@ fn machine_of_a_cluster_is_a_node_to_kubernetes() {
 fn service_of_a_cluster_has_its_uid_and_the_labels_that_may_leave() {
     let service = fixtures::service("shop", "db", ServiceType::ClusterIP, HealthStatus::Healthy);
     let labels = [("app", "db"), ("secret", "s3cr3t")];
-    let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let labels = labels.into_iter().collect();
     let service = Arc::new(Service { uid: Some("u-2".into()), labels, ..Service::clone(&service) });
     let event = event(EventType::ServiceDiscovered, Severity::Info, EventData::Service(service));
     let filter = LabelFilter::new(["app".to_owned()]);
@@ -366,7 +366,7 @@ fn resource_describes_the_observer() {
 fn snapshot_has_only_the_labels_that_may_leave() {
     let mut snapshot = fixtures::snapshot();
     let labels = [("app", "db"), ("secret", "s3cr3t")];
-    let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let labels = labels.into_iter().collect();
     snapshot.services[0] = Arc::new(Service { labels, ..Service::clone(&snapshot.services[0]) });
     let records = decoded(&[], Some(&snapshot));
     assert!(!body(&records[0]).contains("s3cr3t"), "{}", body(&records[0]));

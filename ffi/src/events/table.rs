@@ -131,7 +131,7 @@ impl Builder {
             });
         }
         let labels = self.table.labels.len();
-        for (key, value) in &service.labels {
+        for (key, value) in service.labels.iter() {
             let row = LabelRow { key: self.strings.text(key)?, value: self.strings.text(value)? };
             self.table.labels.push(row);
         }

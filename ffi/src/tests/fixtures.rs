@@ -1,6 +1,5 @@
 //! Observers, batches and events to test with.
 
-use std::collections::BTreeMap;
 use std::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -91,7 +90,7 @@ pub(super) fn service(name: &str) -> Arc<Service> {
         exposed_by: Vec::new(),
         uid: None,
         endpoints: vec![Endpoint { address: "127.0.0.1".parse().unwrap(), port: 8080, ready: true }],
-        labels: BTreeMap::from([("app".to_owned(), name.to_owned())]),
+        labels: [("app", name)].into_iter().collect(),
         health: Health { status: HealthStatus::Degraded, reasons: vec![HealthReason::ConnectionsFail] },
         first_seen: AT,
         last_seen: AT + Duration::from_secs(1),

@@ -1,12 +1,11 @@
 //! Services and their endpoints.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Exposure, Health, ServiceId, ServiceKind, Timestamp};
+use super::{Exposure, Health, Labels, ServiceId, ServiceKind, Timestamp};
 
 /// What sort of thing a service is. Kubernetes names are verbatim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -119,7 +118,7 @@ pub struct Service {
     /// Address:port pairs behind it, sorted.
     pub endpoints: Vec<Endpoint>,
     /// Labels, only those on the allow-list where they leave the process.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// Health with its reasons.
     pub health: Health,
     /// When it was first known.

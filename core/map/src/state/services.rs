@@ -1,6 +1,5 @@
 //! Services as the map keeps them.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use super::flows::{Flow, Flows};
@@ -9,8 +8,8 @@ use super::slots::{Id, Slots};
 use super::sums::Arrival;
 use crate::collections::HashMap;
 use crate::model::{
-    Direction, Endpoint, Exposure, Health, HealthReason, HealthStatus, Service, ServiceId, ServiceRef,
-    ServiceType, Timestamp,
+    Direction, Endpoint, Exposure, Health, HealthReason, HealthStatus, Labels, Service, ServiceId,
+    ServiceRef, ServiceType, Timestamp,
 };
 use crate::resolve::Declared;
 
@@ -104,7 +103,10 @@ impl Entry {
                 uid: self.declared.as_ref().and_then(|declared| declared.uid.clone()),
                 exposed_by: self.exposed_by().to_vec(),
                 endpoints: self.endpoints(flows),
-                labels: self.declared.as_ref().map_or_else(BTreeMap::new, |declared| declared.labels.clone()),
+                labels: self
+                    .declared
+                    .as_ref()
+                    .map_or_else(Labels::default, |declared| declared.labels.clone()),
                 health: self.health.clone(),
                 first_seen: self.first_seen,
                 last_seen: self.last_seen,

@@ -1,13 +1,12 @@
 //! Objects of a cluster, as tests describe them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use servicemap_map::model::{
-    AddressRange, BackendPort, ClusterScope, ContainerPort, EndpointSlice, Fact, FactBody, Ingress,
-    IngressBackend, IngressKind, KubernetesFact, KubernetesService, LabelSelector, Labels, Namespace,
-    NetworkPolicy, Node, Origin, Pod, PodOwner, PodPhase, PolicyPeer, PolicyPort, PolicyRule, ServicePort,
-    ServiceType, SliceEndpoint, SlicePort, SourceId, Timestamp,
+    AddressRange, BackendPort, ClusterScope, ContainerId, ContainerPort, EndpointSlice, Fact, FactBody,
+    Ingress, IngressBackend, IngressKind, KubernetesFact, KubernetesService, LabelSelector, Labels,
+    Namespace, NetworkPolicy, Node, Origin, Pod, PodOwner, PodPhase, PolicyPeer, PolicyPort, PolicyRule,
+    ServicePort, ServiceType, SliceEndpoint, SlicePort, SourceId, Timestamp,
 };
 
 use super::{Lab, ip};
@@ -91,10 +90,10 @@ pub(crate) fn pod(namespace: &str, name: &str, owner: &str, address: &str) -> Po
         ips: vec![ip(address)],
         host_network: false,
         node: "far".into(),
-        owner: PodOwner { kind: "Deployment".into(), name: owner.into(), uid: uid(owner).into() },
+        owner: PodOwner { kind: "Deployment".into(), name: owner.into(), uid: uid(owner).into() }.into(),
         labels: Labels::default(),
-        container_ids: vec![container_of(&uid(name)).into()],
-        container_ports: Vec::new(),
+        container_ids: vec![ContainerId::new(&container_of(&uid(name)))],
+        container_ports: Arc::new([]),
         phase: PodPhase::Running,
         ready: true,
         started_at: None,
@@ -107,9 +106,8 @@ impl PodObject {
         self
     }
 
-    pub(crate) fn declares(mut self, port: u16) -> Self {
-        self.0.container_ports.push(ContainerPort { name: "".into(), port });
-        self
+    pub(crate) fn declares(self, port: u16) -> Self {
+        self.names_port("", port)
     }
 
     pub(crate) fn on_node(mut self, node: &str) -> Self {
@@ -124,8 +122,7 @@ impl PodObject {
     }
 
     pub(crate) fn label(mut self, name: &str, value: &str) -> Self {
-        let labels = self.0.labels.iter().map(|(name, value)| (name.clone(), value.clone()));
-        self.0.labels = labels.chain([(name.into(), value.into())]).collect();
+        self.0.labels = with(&self.0.labels, name, value);
         self
     }
 
@@ -135,7 +132,8 @@ impl PodObject {
     }
 
     pub(crate) fn names_port(mut self, name: &str, port: u16) -> Self {
-        self.0.container_ports.push(ContainerPort { name: name.into(), port });
+        let more = ContainerPort { name: name.into(), port };
+        self.0.container_ports = self.0.container_ports.iter().cloned().chain([more]).collect();
         self
     }
 
@@ -148,6 +146,11 @@ impl PodObject {
         self.0.phase = phase;
         self
     }
+}
+
+fn with(labels: &Labels, name: &str, value: &str) -> Labels {
+    let labels = labels.iter().map(|(name, value)| (name.clone(), value.clone()));
+    labels.chain([(name.into(), value.into())]).collect()
 }
 
 #[derive(Clone)]
@@ -171,8 +174,8 @@ pub(crate) fn service(namespace: &str, name: &str, address: &str) -> ServiceObje
         load_balancer_ips: Vec::new(),
         external_name: None,
         ports: Vec::new(),
-        selector: BTreeMap::new(),
-        labels: BTreeMap::new(),
+        selector: Labels::default(),
+        labels: Labels::default(),
         created_at: None,
     })
 }
@@ -222,7 +225,7 @@ impl ServiceObject {
 
     /// Selects pods by a label.
     pub(crate) fn selects(mut self, name: &str, value: &str) -> Self {
-        self.0.selector.insert(name.to_owned(), value.to_owned());
+        self.0.selector = with(&self.0.selector, name, value);
         self
     }
 
@@ -234,7 +237,7 @@ impl ServiceObject {
     }
 
     pub(crate) fn label(mut self, name: &str, value: &str) -> Self {
-        self.0.labels.insert(name.to_owned(), value.to_owned());
+        self.0.labels = with(&self.0.labels, name, value);
         self
     }
 }
@@ -294,7 +297,7 @@ fn endpoint(addresses: Vec<std::net::IpAddr>, pod: Option<Arc<str>>) -> SliceEnd
 
 /// A node.
 pub(crate) fn node(name: &str, address: &str) -> KubernetesFact {
-    let labels = BTreeMap::from([("zone".to_owned(), "a".to_owned())]);
+    let labels = [("zone", "a")].into_iter().collect();
     KubernetesFact::Node(Node {
         name: name.into(),
         uid: uid(name).into(),

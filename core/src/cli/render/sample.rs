@@ -32,7 +32,7 @@ fn service(reference: &ServiceRef, status: HealthStatus) -> Arc<Service> {
         exposed_by: Vec::new(),
         uid: None,
         endpoints: vec![Endpoint { address: IpAddr::from([0, 0, 0, 0]), port: 8080, ready: true }],
-        labels: BTreeMap::from([("unit".to_owned(), reference.name.to_string())]),
+        labels: [("unit", reference.name.clone())].into_iter().collect(),
         health: Health { status, reasons },
         first_seen: at(0),
         last_seen: at(60),

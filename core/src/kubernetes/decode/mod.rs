@@ -128,6 +128,14 @@ fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
+/// Collects what is kept, without spare room: neither what a row has at least, nor that of the decoded objects in whose place
+/// it is collected.
+fn exact<T>(kept: impl Iterator<Item = T>) -> Vec<T> {
+    let mut kept: Vec<T> = kept.collect();
+    kept.shrink_to_fit();
+    kept
+}
+
 /// A port number; none where it is out of range.
 fn port(number: i64) -> Option<u16> {
     u16::try_from(number).ok().filter(|port| *port != 0)

@@ -79,7 +79,7 @@ pub(super) fn item(node: Node, names: &mut Names) -> Item {
         uid: metadata.uid.into(),
         addresses,
         pod_ranges,
-        labels: metadata.labels,
+        labels: names.own_labels(metadata.labels),
     };
     Item { key: Meta::key(&key), version, object: Object::Facts(vec![KubernetesFact::Node(fact)]) }
 }

@@ -1,14 +1,13 @@
 //! Pods.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use serde::Deserialize;
-use servicemap_map::model::{ContainerPort, Pod as PodFact, PodPhase};
+use servicemap_map::model::{ContainerId, ContainerPort, Pod as PodFact, PodPhase};
 
 use super::meta::{Condition, Meta, instant};
 use super::owner::{self, OwnedPod};
-use super::{Item, Key, Object, is_tcp, nullable, port};
+use super::{Item, Key, Object, exact, is_tcp, nullable, port};
 use crate::kubernetes::names::Names;
 
 /// What is read of a pod.
@@ -89,7 +88,7 @@ pub(super) fn item(pod: Pod, names: &mut Names) -> Item {
     let version = metadata.version();
     let (owner, controller) = owner::of_pod(&mut metadata, &spec.node_name, names);
     let (namespace, name) = metadata.names(names);
-    let uid: Arc<str> = metadata.uid.into();
+    let uid = names.text(metadata.uid);
     let declared = spec.containers.into_iter().chain(spec.init_containers).flat_map(|one| one.ports);
     let declared = declared.filter(|one| is_tcp(one.protocol.as_deref()));
     let mut container_ports: Vec<ContainerPort> = declared
@@ -107,10 +106,10 @@ pub(super) fn item(pod: Pod, names: &mut Names) -> Item {
         ips: ips(&status),
         host_network: spec.host_network,
         node: names.text(spec.node_name),
-        owner,
+        owner: owner.into(),
         labels: names.labels(metadata.labels),
         container_ids: container_ids(&status),
-        container_ports,
+        container_ports: names.ports(container_ports),
         phase: phase(status.phase.as_deref()),
         ready: status.conditions.iter().any(|one| one.condition_type == "Ready" && one.status == "True"),
         started_at: status.start_time.as_deref().and_then(instant),
@@ -130,16 +129,17 @@ fn ips(status: &Status) -> Vec<IpAddr> {
     {
         ips.pop();
     }
+    ips.shrink_to_fit();
     ips
 }
 
 /// Ids without the runtime before them: `containerd://ID`.
-fn container_ids(status: &Status) -> Vec<Arc<str>> {
+fn container_ids(status: &Status) -> Vec<ContainerId> {
     let all = status.container_statuses.iter();
     let all = all.chain(&status.init_container_statuses).chain(&status.ephemeral_container_statuses);
     let ids = all.filter_map(|one| one.container_id.as_deref());
     let ids = ids.map(|id| id.split_once("://").map_or(id, |(_, id)| id));
-    ids.filter(|id| !id.is_empty()).map(Into::into).collect()
+    exact(ids.filter(|id| !id.is_empty()).map(ContainerId::new))
 }
 
 /// `Unknown` (its node does not answer) leaves the pod its addresses.

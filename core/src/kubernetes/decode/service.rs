@@ -7,7 +7,7 @@ use serde::Deserialize;
 use servicemap_map::model::{KubernetesFact, KubernetesService, ServicePort, ServiceType};
 
 use super::meta::Meta;
-use super::{Item, Object, is_tcp, nullable, port};
+use super::{Item, Object, exact, is_tcp, nullable, port};
 use crate::kubernetes::names::Names;
 
 /// What is read of a Service.
@@ -93,18 +93,15 @@ pub(super) fn item(service: Service, names: &mut Names) -> Item {
         name: key.1.clone(),
         uid: metadata.uid.into(),
         service_type: service_type(spec.service_type.as_deref(), spec.cluster_ip.as_deref()),
-        ports: ports.collect(),
+        ports: exact(ports),
         cluster_ips,
         external_ips: addresses(&spec.external_ips),
-        load_balancer_ips: status
-            .load_balancer
-            .ingress
-            .iter()
-            .filter_map(|one| one.ip.as_deref()?.parse().ok())
-            .collect(),
+        load_balancer_ips: exact(
+            status.load_balancer.ingress.iter().filter_map(|one| one.ip.as_deref()?.parse().ok()),
+        ),
         external_name: spec.external_name.filter(|name| !name.is_empty()).map(Into::into),
-        selector: spec.selector,
-        labels: metadata.labels,
+        selector: names.own_labels(spec.selector),
+        labels: names.own_labels(metadata.labels),
         created_at,
     };
     Item { key: Meta::key(&key), version, object: Object::Facts(vec![KubernetesFact::Service(object)]) }
@@ -121,5 +118,5 @@ fn service_type(name: Option<&str>, cluster_ip: Option<&str>) -> ServiceType {
 }
 
 fn addresses(texts: &[String]) -> Vec<IpAddr> {
-    texts.iter().filter_map(|text| text.parse().ok()).collect()
+    exact(texts.iter().filter_map(|text| text.parse().ok()))
 }

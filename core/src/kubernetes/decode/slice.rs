@@ -7,7 +7,7 @@ use serde::Deserialize;
 use servicemap_map::model::{EndpointSlice, KubernetesFact, SliceEndpoint, SlicePort};
 
 use super::meta::Meta;
-use super::{Item, Object, is_tcp, nullable, part_name, port};
+use super::{Item, Object, exact, is_tcp, nullable, part_name, port};
 use crate::kubernetes::names::Names;
 
 /// The label that says which Service a slice is of.
@@ -99,7 +99,7 @@ pub(super) fn item(slice: Slice, names: &mut Names) -> Item {
             namespace: key.0.clone(),
             name: key.1.clone(),
             service: names.text(service),
-            endpoints: endpoints.into_iter().filter_map(|one| endpoint(one, names)).collect(),
+            endpoints: exact(endpoints.into_iter().filter_map(|one| endpoint(one, names))),
             ports: slice_ports(ports, names),
         })
     });
@@ -108,7 +108,7 @@ pub(super) fn item(slice: Slice, names: &mut Names) -> Item {
 
 fn endpoint(endpoint: Endpoint, names: &mut Names) -> Option<SliceEndpoint> {
     // Slices of addressType FQDN have names here.
-    let addresses: Vec<IpAddr> = endpoint.addresses.iter().filter_map(|text| text.parse().ok()).collect();
+    let addresses: Vec<IpAddr> = exact(endpoint.addresses.iter().filter_map(|text| text.parse().ok()));
     let Conditions { ready, serving, terminating } = endpoint.conditions;
     // What is left open means ready, and serving as it is ready.
     let ready = ready.unwrap_or(true);
@@ -117,24 +117,23 @@ fn endpoint(endpoint: Endpoint, names: &mut Names) -> Option<SliceEndpoint> {
         ready,
         serving: serving.unwrap_or(ready),
         terminating: terminating.unwrap_or(false),
-        pod: endpoint.target_ref.and_then(pod),
+        pod: endpoint.target_ref.and_then(|target| pod(target, names)),
         node: endpoint.node_name.map(|node| names.text(node)),
         zone: endpoint.zone.map(|zone| names.text(zone)),
     })
 }
 
-fn pod(target: TargetRef) -> Option<Arc<str>> {
+fn pod(target: TargetRef, names: &mut Names) -> Option<Arc<str>> {
     let uid = target.uid.filter(|uid| !uid.is_empty());
-    uid.filter(|_| target.kind.as_deref() == Some("Pod")).map(Into::into)
+    uid.filter(|_| target.kind.as_deref() == Some("Pod")).map(|uid| names.text(uid))
 }
 
 fn slice_ports(ports: Vec<Listening>, names: &mut Names) -> Vec<SlicePort> {
     let tcp = ports.into_iter().filter(|one| is_tcp(one.protocol.as_deref()));
-    tcp.filter_map(|one| {
+    exact(tcp.filter_map(|one| {
         let port = port(one.port?)?;
         Some(SlicePort { name: names.text(one.name.unwrap_or_default()), port })
-    })
-    .collect()
+    }))
 }
 
 /// Each subset is a slice of its own, since each has its own ports. The first has the name of the Endpoints.
@@ -151,12 +150,12 @@ pub(super) fn legacy_item(endpoints: Endpoints, names: &mut Names) -> Item {
                 ready,
                 serving: ready,
                 terminating: false,
-                pod: address.target_ref.and_then(pod),
+                pod: address.target_ref.and_then(|target| pod(target, names)),
                 node: address.node_name.map(|node| names.text(node)),
                 zone: None,
             })
         });
-        let endpoints = endpoints.collect();
+        let endpoints = exact(endpoints);
         KubernetesFact::EndpointSlice(EndpointSlice {
             namespace: key.0.clone(),
             name: part_name(&key.1, index),

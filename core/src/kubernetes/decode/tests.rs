@@ -1,8 +1,9 @@
 //! Objects as API servers send them, cut to what a reader of these tests has to see.
 
 use servicemap_map::model::{
-    BackendPort, ContainerPort, IngressBackend, IngressKind, KubernetesService, LabelOperator, Node, Pod,
-    PodOwner, PodPhase, PolicyPeer, PolicyPort, ServicePort, ServiceType, SliceEndpoint, SlicePort,
+    BackendPort, ContainerId, ContainerPort, IngressBackend, IngressKind, KubernetesService, LabelOperator,
+    Node, Pod, PodOwner, PodPhase, PolicyPeer, PolicyPort, ServicePort, ServiceType, SliceEndpoint,
+    SlicePort,
 };
 
 use super::*;
@@ -68,7 +69,7 @@ pub(super) const SERVICE: &str = r#"{
 fn a_service_is_read_with_all_its_addresses_and_tcp_ports() {
     let item = read(Resource::Services, SERVICE);
     assert_eq!((item.key, &*item.version), (Key::Name("shop".into(), "web".into()), "4711"));
-    let label = || [("app".to_owned(), "web".to_owned())].into();
+    let label = || [("app", "web")].into_iter().collect();
     let port = |name: &str, port, node_port| ServicePort { name: name.into(), port, node_port };
     let expected = KubernetesService {
         namespace: "shop".into(),
@@ -222,10 +223,10 @@ fn a_pod_is_read_with_its_addresses_containers_and_ports() {
         ips: vec![ip("10.1.0.5"), ip("fd00:1::5")],
         host_network: false,
         node: "n1".into(),
-        owner: PodOwner { kind: "Deployment".into(), name: "web".into(), uid: "".into() },
+        owner: PodOwner { kind: "Deployment".into(), name: "web".into(), uid: "".into() }.into(),
         labels: [("app", "web"), ("pod-template-hash", "5d4f9")].into_iter().collect(),
-        container_ids: vec!["aaaa".into(), "bbbb".into()],
-        container_ports: vec![port("http", 8080), port("", 15001)],
+        container_ids: vec![ContainerId::new("aaaa"), ContainerId::new("bbbb")],
+        container_ports: [port("http", 8080), port("", 15001)].into(),
         phase: PodPhase::Running,
         ready: true,
         started_at: Some(servicemap_map::model::Timestamp::from_nanos(1_795_514_405_000_000_000)),
@@ -303,7 +304,7 @@ fn a_node_has_its_addresses_and_the_range_of_its_pods() {
         uid: "node-1".into(),
         addresses: vec![ip("192.0.2.10"), ip("198.51.100.10")],
         pod_ranges: vec![range("10.1.0.0/24"), range("fd00:1::/64")],
-        labels: [("topology.kubernetes.io/zone".to_owned(), "z1".to_owned())].into(),
+        labels: [("topology.kubernetes.io/zone", "z1")].into_iter().collect(),
     };
     assert_eq!(node, expected);
 }

@@ -183,7 +183,7 @@ fn name_service(service: &Service, attributes: &mut Vec<KeyValue>) {
             .push(otlp::text("k8s.service.type", otlp::kubernetes_type(reference.service_type.as_str())));
     }
     let labels = |prefix: &'static str| {
-        service.labels.iter().map(move |(name, value)| otlp::text(format!("{prefix}.{name}"), value.as_str()))
+        service.labels.iter().map(move |(name, value)| otlp::text(format!("{prefix}.{name}"), &**value))
     };
     let Some(uid) = &service.uid else { return };
     match reference.service_type.kind() {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Labels of a pod or namespace, sorted by name. Copies share one row: all pods of a Deployment have the same labels.
+use serde::{Serialize, Serializer};
+
+/// Labels of an object, sorted by name. Copies share one row: all pods of a Deployment have the same labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Labels(Arc<[(Arc<str>, Arc<str>)]>);
 
@@ -12,6 +14,26 @@ impl Labels {
     pub fn get(&self, name: &str) -> Option<&Arc<str>> {
         let place = self.0.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
         self.0.get(place).map(|(_, value)| value)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether all of these are among them, with the same values.
+    pub fn contains(&self, others: &Self) -> bool {
+        others.iter().all(|(name, value)| self.get(name) == Some(value))
+    }
+
+    /// Those that others have as well, with the same values.
+    #[must_use]
+    pub fn in_common(&self, others: &Self) -> Self {
+        if self == others {
+            return self.clone();
+        }
+        let common = self.iter().filter(|(name, value)| others.get(name) == Some(value));
+        common.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     /// Whether another copy of this row is held somewhere.
@@ -31,6 +53,13 @@ impl<N: Into<Arc<str>>, V: Into<Arc<str>>> FromIterator<(N, V)> for Labels {
         let sorted: BTreeMap<Arc<str>, Arc<str>> =
             labels.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         Self(sorted.into_iter().collect())
+    }
+}
+
+impl Serialize for Labels {
+    /// A map from names to values.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
     }
 }
 

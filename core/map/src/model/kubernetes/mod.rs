@@ -3,15 +3,16 @@
 //! Each fact states an object as a whole: telling it again changes nothing, and a later one takes the place of an earlier
 //! one of the same name. The instant of the fact is when the object became so, as far as the source knows.
 
+mod container;
 mod ingress;
 mod labels;
 mod policy;
 mod range;
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+pub use container::ContainerId;
 pub use ingress::{BackendPort, Ingress, IngressBackend, IngressKind};
 pub use labels::{LabelExpression, LabelOperator, LabelSelector, Labels};
 pub use policy::{NetworkPolicy, PolicyPeer, PolicyPort, PolicyRule};
@@ -118,9 +119,9 @@ pub struct KubernetesService {
     /// TCP ports; those of other protocols are left out.
     pub ports: Vec<ServicePort>,
     /// `spec.selector`; empty where the endpoints are made by hand.
-    pub selector: BTreeMap<String, String>,
+    pub selector: Labels,
     /// Labels of the Service.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// When it was made (`metadata.creationTimestamp`): since then its addresses are its own, also where it is told of much
     /// later. The fact's instant stands in.
     pub created_at: Option<Timestamp>,
@@ -129,8 +130,7 @@ pub struct KubernetesService {
 impl KubernetesService {
     /// Whether it selects a pod by its labels. One without a selector selects none.
     pub fn selects(&self, pod: &Pod) -> bool {
-        let has = |(name, value): (&String, &String)| pod.labels.get(name).is_some_and(|is| **is == **value);
-        !self.selector.is_empty() && self.namespace == pod.namespace && self.selector.iter().all(has)
+        !self.selector.is_empty() && self.namespace == pod.namespace && pod.labels.contains(&self.selector)
     }
 }
 
@@ -204,14 +204,14 @@ pub struct Pod {
     /// Name of its node; empty until it is scheduled.
     pub node: Arc<str>,
     /// The top of its chain of owners (ReplicaSet → Deployment, Job → CronJob); the pod itself where nobody owns it.
-    pub owner: PodOwner,
+    pub owner: Arc<PodOwner>,
     /// All labels of the pod: any of them may be in a selector of a Service or network policy that comes later. Annotations
     /// are not among them.
     pub labels: Labels,
-    /// Ids of its containers, without `containerd://` and the like.
-    pub container_ids: Vec<Arc<str>>,
-    /// TCP ports that its containers declare.
-    pub container_ports: Vec<ContainerPort>,
+    /// Ids of its containers.
+    pub container_ids: Vec<ContainerId>,
+    /// TCP ports that its containers declare. Copies share one row, as labels do.
+    pub container_ports: Arc<[ContainerPort]>,
     /// Where it is in its life.
     pub phase: PodPhase,
     /// Its condition `Ready` is `True`.
@@ -228,7 +228,7 @@ impl Pod {
 }
 
 /// A TCP port that a container declares.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContainerPort {
     /// Its name, by which network policies refer to it; empty where it has none.
     pub name: Arc<str>,
@@ -279,7 +279,7 @@ pub struct Node {
     /// `spec.podCIDRs`.
     pub pod_ranges: Vec<AddressRange>,
     /// Labels of the node that the map's users asked for.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
 }
 
 /// A namespace.

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Cluster, Kept, Key};
-use crate::model::{Endpoint, EndpointSlice, Exposure, Pod, ServiceId, ServiceKind, ServiceType, Timestamp};
+use crate::model::{
+    Endpoint, EndpointSlice, Exposure, Labels, Pod, ServiceId, ServiceKind, ServiceType, Timestamp,
+};
 
 /// What the API server says about a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +19,7 @@ pub(crate) struct Declared {
     pub(crate) since: Timestamp,
     /// Sorted.
     pub(crate) endpoints: Vec<Endpoint>,
-    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) labels: Labels,
     /// Sorted.
     pub(crate) exposed_by: Vec<Exposure>,
 }
@@ -85,16 +87,12 @@ impl Cluster {
                 uid: None,
                 since,
                 endpoints: Vec::new(),
-                labels: pod
-                    .labels
-                    .iter()
-                    .map(|(name, value)| (name.to_string(), value.to_string()))
-                    .collect(),
+                labels: pod.labels.clone(),
                 exposed_by: Vec::new(),
             });
             known.since = known.since.min(since);
             // What all pods have in common is the workload's.
-            known.labels.retain(|name, value| pod.labels.get(name).is_some_and(|is| **is == **value));
+            known.labels = known.labels.in_common(&pod.labels);
             let pairs = pod.ips.iter().flat_map(|ip| pod.container_ports.iter().map(move |at| (ip, at.port)));
             known.endpoints.extend(pairs.map(|(address, port)| Endpoint {
                 address: address.to_canonical(),
@@ -113,7 +111,8 @@ impl Cluster {
     pub(super) fn own_pods(&self, workload: &Key) -> impl Iterator<Item = &Kept<Pod>> {
         let now = Timestamp::from_nanos(u64::MAX);
         let owned = self.owned.get(workload).into_iter().flatten();
-        let pods = owned.filter_map(|uid| self.pods.get(uid)).filter(|pod| pod.ended.is_none());
+        let pods =
+            owned.filter_map(|uid| self.pods.get(uid).map(Box::as_ref)).filter(|pod| pod.ended.is_none());
         pods.filter(move |pod| {
             let service = self.identity(&pod.object.uid, now);
             service.is_some_and(|service| service.service_type == ServiceType::Workload)
@@ -130,7 +129,7 @@ impl Cluster {
     /// Since when no Service stands before a pod: since its own begin, or the end of the last one that did.
     fn its_own_since(&self, pod: &Kept<Pod>) -> Timestamp {
         let ends = self.members.of(&pod.object.uid).iter().flat_map(|place| {
-            let service = self.services.get(&(pod.object.namespace.clone(), place.service.clone()));
+            let service = self.services.get(&(pod.object.namespace.clone(), place.offer.service.clone()));
             [place.until, service.and_then(|service| service.ended)]
         });
         ends.flatten().fold(pod.from, Timestamp::max)

@@ -8,7 +8,7 @@ use super::super::ends::Instant;
 use super::members::Place;
 use super::owners::Owner;
 use super::{Cluster, Kept, Key};
-use crate::model::{KubernetesService, Pod, ServiceRef, ServiceType, Timestamp};
+use crate::model::{ContainerId, KubernetesService, Pod, ServiceRef, ServiceType, Timestamp};
 
 /// A pod leaves its Services' slices a little before its own end is told. What it did until then was the Service's.
 const LEAVES_BEFORE_END: Duration = Duration::from_secs(10);
@@ -28,7 +28,7 @@ impl Cluster {
     /// The pod of a cgroup: by UID, else by container.
     pub(crate) fn pod(&self, uid: &str, container: Option<&str>) -> Option<&Arc<str>> {
         let known = self.pods.get_key_value(uid).map(|(uid, _)| uid);
-        known.or_else(|| self.containers.get(container?))
+        known.or_else(|| self.containers.get(&ContainerId::new(container?)))
     }
 
     /// Whether a pod has its network namespace for itself.
@@ -85,7 +85,7 @@ impl Cluster {
     /// The service that a pod is for who connects to one of its ports, and the port as the service offers it.
     pub(crate) fn identity_at(&self, uid: &str, port: u16, at: Timestamp) -> Option<(ServiceRef, u16)> {
         let pod = self.pods.get(uid)?;
-        let at_port = self.places(pod, at).filter_map(|(place, service)| match &place.port {
+        let at_port = self.places(pod, at).filter_map(|(place, service)| match &place.offer.port {
             Some((name, target)) if *target == port => Some((place, (service, name))),
             _ => None,
         });
@@ -104,7 +104,7 @@ impl Cluster {
             move |until: Timestamp| pod.ended.is_some_and(|ended| until + LEAVES_BEFORE_END >= ended);
         let holds = move |place: &&Place| place.until.is_none_or(|until| at < until || until_its_end(until));
         self.members.of(&pod.object.uid).iter().filter(holds).filter_map(move |place| {
-            let key = (pod.object.namespace.clone(), place.service.clone());
+            let key = (pod.object.namespace.clone(), place.offer.service.clone());
             let service = self.services.get(&key).filter(|service| service.is_there(at))?;
             Some((place, &service.object))
         })
@@ -116,7 +116,7 @@ impl Cluster {
         let owners = self.owners.at(address, at, when.generation);
         let services = || {
             let keys = owners.iter().filter_map(|owner| match owner {
-                Owner::Service(key) => self.services.get(key),
+                Owner::Service(key) => self.services.get(&**key),
                 _ => None,
             });
             keys.map(|kept| &kept.object)
@@ -151,7 +151,7 @@ impl Cluster {
 
     fn at_pod(&self, uid: &str, port: u16, at: Timestamp) -> Option<Found> {
         let (service, offered) = self.identity_at(uid, port, at)?;
-        let listens = |place: &Place| place.port.as_ref().is_some_and(|(_, target)| *target == port);
+        let listens = |place: &Place| place.offer.leads_to(port);
         let declared = self.pods.get(uid).is_some_and(|pod| pod.object.declares(port));
         let rule = if declared || self.members.of(uid).iter().any(listens) { "endpoint" } else { "pod" };
         Some(Found::At(service, offered, rule))
@@ -209,7 +209,7 @@ impl Cluster {
         }
         let declares = |uid: &&Arc<str>| {
             let pod = self.pods.get(*uid).filter(|pod| pod.from <= at && pod.is_there(at));
-            let offers = |place: &Place| place.port.as_ref().is_some_and(|(_, target)| *target == port);
+            let offers = |place: &Place| place.offer.leads_to(port);
             pod.is_some_and(|pod| pod.object.declares(port) || self.members.of(uid).iter().any(offers))
         };
         let pod = self.host_pods.get(name).and_then(|pods| pods.iter().find(declares));
@@ -251,6 +251,6 @@ fn first_by<'a, T>(
 ) -> Option<(&'a Place, T)> {
     places.min_by_key(|(place, of)| {
         let headless = service(of).service_type == ServiceType::Headless;
-        (headless, place.since, place.service.clone())
+        (headless, place.since, place.offer.service.clone())
     })
 }

@@ -96,7 +96,7 @@ impl Cluster {
             None if self.is_full(touched) => return,
             None => {}
         }
-        let owner = Owner::Service(key.clone());
+        let owner = Owner::Service(Box::new(key.clone()));
         for address in addresses(&service) {
             self.owners.begin(address, &owner, from);
             touched.addresses.insert(address);
@@ -112,7 +112,7 @@ impl Cluster {
             self.selecting.entry(key.0.clone()).or_default().insert(key.1.clone());
         }
         self.touch_selected(&service, touched);
-        self.services.insert(key.clone(), Kept { object: service, from, ended: None });
+        self.services.insert(key.clone(), Box::new(Kept { object: service, from, ended: None }));
         self.touch_endpoints(&key, touched);
     }
 
@@ -126,7 +126,7 @@ impl Cluster {
         touched: &mut Touched,
     ) {
         for address in addresses(service).difference(kept) {
-            self.owners.end(*address, &Owner::Service(key.clone()), at);
+            self.owners.end(*address, &Owner::Service(Box::new(key.clone())), at);
             touched.addresses.insert(*address);
         }
         for port in service.ports.iter().filter_map(|port| port.node_port) {
@@ -196,7 +196,7 @@ impl Cluster {
             return;
         }
         for container in &pod.container_ids {
-            self.containers.insert(container.clone(), uid.clone());
+            self.containers.insert(*container, uid.clone());
         }
         self.owned.entry(owner_key(&pod)).or_default().insert(uid.clone());
         if pod.host_network {
@@ -208,7 +208,7 @@ impl Cluster {
             }
         }
         let over = pod.phase.is_over();
-        self.pods.insert(uid.clone(), Kept { object: pod, from, ended: None });
+        self.pods.insert(uid.clone(), Box::new(Kept { object: pod, from, ended: None }));
         self.touch_pod(&uid, touched);
         if over {
             self.end_pod(&uid, at, touched);
@@ -292,7 +292,7 @@ impl Cluster {
 
     fn forget_pod(&mut self, uid: &Arc<str>) {
         self.members.forget(uid);
-        let Some(Kept { object: pod, .. }) = self.pods.remove(uid) else { return };
+        let Some(Kept { object: pod, .. }) = self.pods.remove(uid).map(|pod| *pod) else { return };
         for container in &pod.container_ids {
             self.containers.remove(container);
         }

@@ -8,13 +8,36 @@ use crate::model::{EndpointSlice, Timestamp};
 /// Places of one pod that are kept, those that it has left included: four Services of eight ports.
 const MAX_PLACES: usize = 32;
 
-/// A pod's place behind one port of a Service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+/// One port of a Service, as a slice has it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Offer {
     /// Name of the Service; its namespace is the pod's.
     pub(crate) service: Arc<str>,
     /// Name of the Service's port, and the port at which the pod listens; `None` of a Service without ports.
     pub(crate) port: Option<(Arc<str>, u16)>,
+}
+
+impl Offer {
+    /// All of a slice.
+    fn all(slice: &EndpointSlice) -> Vec<Arc<Self>> {
+        let offer = |port| Arc::new(Self { service: slice.service.clone(), port });
+        if slice.ports.is_empty() {
+            return vec![offer(None)];
+        }
+        slice.ports.iter().map(|port| offer(Some((port.name.clone(), port.port)))).collect()
+    }
+
+    /// Whether pods listen at that port for it.
+    pub(crate) fn leads_to(&self, port: u16) -> bool {
+        self.port.as_ref().is_some_and(|(_, target)| *target == port)
+    }
+}
+
+/// A pod's place behind one port of a Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Behind which: all pods of a slice share it.
+    pub(crate) offer: Arc<Offer>,
     /// Since when.
     pub(crate) since: Timestamp,
     /// Until when, once it is over.
@@ -35,25 +58,30 @@ impl Members {
 
     /// A slice holds pods.
     pub(crate) fn join(&mut self, slice: &EndpointSlice, at: Timestamp) {
-        for (uid, port) in held(slice) {
+        let offers = Offer::all(slice);
+        for uid in pods(slice) {
             let places = self.places.entry(uid.clone()).or_default();
-            let known = places.iter_mut().find(|place| place.service == slice.service && place.port == port);
-            if let Some(known) = known {
-                known.until = None;
-                continue;
+            // Few pods ever have other places than these.
+            places.reserve_exact(offers.len().saturating_sub(places.len()));
+            for offer in &offers {
+                if let Some(known) = places.iter_mut().find(|place| place.offer == *offer) {
+                    known.until = None;
+                    continue;
+                }
+                if places.len() >= MAX_PLACES {
+                    places.remove(0);
+                }
+                places.push(Place { offer: offer.clone(), since: at, until: None });
             }
-            if places.len() >= MAX_PLACES {
-                places.remove(0);
-            }
-            places.push(Place { service: slice.service.clone(), port, since: at, until: None });
         }
     }
 
     /// A slice does not hold its pods any more.
     pub(crate) fn leave(&mut self, slice: &EndpointSlice, at: Timestamp) {
-        for (uid, port) in held(slice) {
+        let offers = Offer::all(slice);
+        for uid in pods(slice) {
             let places = self.places.get_mut(uid).into_iter().flatten();
-            for place in places.filter(|place| place.service == slice.service && place.port == port) {
+            for place in places.filter(|place| offers.contains(&place.offer)) {
                 place.until.get_or_insert(at);
             }
         }
@@ -65,12 +93,7 @@ impl Members {
     }
 }
 
-/// Pods of a slice, with each port.
-fn held(slice: &EndpointSlice) -> impl Iterator<Item = (&Arc<str>, Option<(Arc<str>, u16)>)> {
-    let ports: Vec<_> = match slice.ports.as_slice() {
-        [] => vec![None],
-        ports => ports.iter().map(|port| Some((port.name.clone(), port.port))).collect(),
-    };
-    let pods = slice.endpoints.iter().filter_map(|endpoint| endpoint.pod.as_ref());
-    pods.flat_map(move |uid| ports.clone().into_iter().map(move |port| (uid, port)))
+/// Pods of a slice.
+fn pods(slice: &EndpointSlice) -> impl Iterator<Item = &Arc<str>> {
+    slice.endpoints.iter().filter_map(|endpoint| endpoint.pod.as_ref())
 }

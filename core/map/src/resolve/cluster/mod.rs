@@ -23,8 +23,8 @@ pub(crate) use policies::{PodGroup, Policies};
 
 use crate::collections::HashMap;
 use crate::model::{
-    AddressRange, ClusterScope, EndpointSlice, Ingress, KubernetesService, Labels, Node, Pod, ServiceRef,
-    ServiceType, Timestamp,
+    AddressRange, ClusterScope, ContainerId, EndpointSlice, Ingress, KubernetesService, Labels, Node, Pod,
+    ServiceRef, ServiceType, Timestamp,
 };
 
 /// Namespace and name.
@@ -54,13 +54,13 @@ impl<T> Kept<T> {
 /// Everything that is known of the cluster.
 #[derive(Debug, Default)]
 pub(crate) struct Cluster {
-    services: HashMap<Key, Kept<KubernetesService>>,
+    services: HashMap<Key, Box<Kept<KubernetesService>>>,
     slices: HashMap<Key, EndpointSlice>,
     /// Names of the Services of each namespace that select pods, those that have ended included.
     selecting: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// Names of the slices of each Service.
     slices_of: HashMap<Key, BTreeSet<Arc<str>>>,
-    pods: HashMap<Arc<str>, Kept<Pod>>,
+    pods: HashMap<Arc<str>, Box<Kept<Pod>>>,
     nodes: HashMap<Arc<str>, Kept<Node>>,
     namespaces: HashMap<Arc<str>, Labels>,
     ingresses: HashMap<IngressKey, Ingress>,
@@ -76,7 +76,7 @@ pub(crate) struct Cluster {
     /// Services by node port.
     node_ports: HashMap<u16, BTreeSet<Key>>,
     /// Pods by container id.
-    containers: HashMap<Arc<str>, Arc<str>>,
+    containers: HashMap<ContainerId, Arc<str>>,
     /// Pods that live in the network namespace of a node, by the node's name.
     host_pods: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// Pods of each owner.

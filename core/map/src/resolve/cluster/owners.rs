@@ -28,8 +28,8 @@ pub(crate) const MAX_TOMBSTONES: usize = 16_384;
 pub(crate) enum Owner {
     /// A pod with an address of its own, by UID.
     Pod(Arc<str>),
-    /// A Service.
-    Service(Key),
+    /// A Service. Most owners are pods, and are not to take more room than that.
+    Service(Box<Key>),
     /// A node, by name.
     Node(Arc<str>),
 }
@@ -91,6 +91,8 @@ impl Owners {
             one.over_from = Some(next);
             changes_hands = true;
         }
+        // Hardly an address has more than one owner at a time.
+        intervals.reserve_exact(1);
         intervals.push(Interval { owner: owner.clone(), from, until: None, over_from: None });
         if changes_hands {
             self.change_hands(address);
@@ -266,7 +268,7 @@ mod tests {
 
     #[test]
     fn services_that_share_an_address_do_not_take_it_from_each_other() {
-        let service = |name: &str| Owner::Service(("shop".into(), name.into()));
+        let service = |name: &str| Owner::Service(Box::new(("shop".into(), name.into())));
         let mut owners = Owners::default();
         owners.begin(address(), &service("a"), at(10));
         owners.begin(address(), &service("b"), at(11));
