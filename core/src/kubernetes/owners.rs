@@ -4,7 +4,7 @@
 //! for [`PATIENCE`], so that it is never told by a wrong name first. Where owners may not be watched a pod is told at once,
 //! by the best name that it says itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Pods that are kept because they were told without their owner, to be told again when it comes. More than these keep
 /// their name until they change.
 const MAX_WAITING: usize = 10_000;
+/// Owners that are gone and still looked for: what owns pods is often deleted before them, and they may change until they
+/// are gone as well. These many are more than a namespace that is deleted takes with it.
+const MAX_GONE: usize = 4096;
 
 /// The watches of owners of a kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,8 +37,9 @@ pub(super) struct Owners {
     watches: BTreeMap<ControllerKind, Watches>,
     /// Tops of the chains, by the UID of a pod's direct owner.
     tops: HashMap<Arc<str>, Arc<PodOwner>>,
-    /// Under which owner a pod was told: a ReplicaSet may go before its pods.
-    told: HashMap<Arc<str>, Arc<PodOwner>>,
+    /// Those of owners that went lately, and the order in which they went.
+    gone: HashMap<Arc<str>, Arc<PodOwner>>,
+    gone_order: VecDeque<Arc<str>>,
     /// Pods whose owner is not known, by the UID of the owner.
     waiting: HashMap<Arc<str>, Vec<Waiting>>,
     /// UID of the owner of each pod that waits.
@@ -70,9 +74,8 @@ impl Owners {
         let OwnedPod { mut pod, controller } = owned;
         self.stop_waiting(&pod.uid);
         let Some(controller) = controller else { return Some(pod) };
-        if let Some(top) = self.tops.get(&controller.uid).or_else(|| self.told.get(&pod.uid)).cloned() {
+        if let Some(top) = self.tops.get(&controller.uid).or_else(|| self.gone.get(&controller.uid)) {
             pod.owner = top.clone();
-            self.told.insert(pod.uid.clone(), top);
             return Some(pod);
         }
         let state = match self.watches.get(&controller.kind).copied().unwrap_or_default() {
@@ -97,7 +100,6 @@ impl Owners {
     /// A pod is gone.
     pub(super) fn pod_gone(&mut self, uid: &Arc<str>) {
         self.stop_waiting(uid);
-        self.told.remove(uid);
     }
 
     /// An owner is so. Returns the pods that were waiting for it.
@@ -105,7 +107,6 @@ impl Owners {
         let waiting = self.waiting.remove(&owner.uid).unwrap_or_default();
         let pods = waiting.into_iter().filter_map(|Waiting { mut pod, state, .. }| {
             self.waits_for.remove(&pod.uid);
-            self.told.insert(pod.uid.clone(), owner.top.clone());
             let was_told_so = state == State::Told && pod.owner == owner.top;
             pod.owner = owner.top.clone();
             (!was_told_so).then_some(pod)
@@ -117,7 +118,14 @@ impl Owners {
 
     /// An owner is gone; its pods may be there for a while.
     pub(super) fn owner_gone(&mut self, uid: &Arc<str>) {
-        self.tops.remove(uid);
+        let Some(top) = self.tops.remove(uid) else { return };
+        if self.gone_order.len() == MAX_GONE
+            && let Some(first) = self.gone_order.pop_front()
+        {
+            self.gone.remove(&first);
+        }
+        self.gone.insert(uid.clone(), top);
+        self.gone_order.push_back(uid.clone());
     }
 
     /// A watch has told all owners of a kind that exist, or (`allowed` is false) will not; `first`: for the first time.
@@ -306,6 +314,26 @@ mod tests {
         let mut owners = Owners::default();
         assert!(owners.pod(pod("a", true), at(0)).is_some(), "nobody watches owners");
         assert!(owners.waits_for.is_empty());
+    }
+
+    #[test]
+    fn a_pod_outlives_its_owner_under_the_same_name() {
+        let mut owners = watched();
+        owners.owner(web());
+        owners.owner_gone(&"rs".into());
+        assert_eq!(names(owners.pod(pod("a", false), at(0)).as_slice()), ["a of web"]);
+    }
+
+    #[test]
+    fn of_owners_that_are_gone_the_latest_are_kept() {
+        let mut owners = watched();
+        for n in 0..=MAX_GONE {
+            let uid: Arc<str> = n.to_string().into();
+            owners.owner(Owner { uid: uid.clone(), top: web().top });
+            owners.owner_gone(&uid);
+        }
+        assert_eq!((owners.gone.len(), owners.gone_order.len(), owners.tops.len()), (MAX_GONE, MAX_GONE, 0));
+        assert!(!owners.gone.contains_key("0"));
     }
 
     #[test]

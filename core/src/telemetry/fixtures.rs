@@ -44,7 +44,7 @@ pub(crate) fn service(
         environment: None,
         exposed_by: Vec::new(),
         uid: None,
-        endpoints: Vec::new(),
+        endpoints: Arc::new([]),
         labels: Labels::default(),
         health: Health { status, reasons: vec![HealthReason::ConnectionsFail] },
         first_seen: at(1),

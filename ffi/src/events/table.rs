@@ -122,7 +122,7 @@ impl Builder {
             return Ok(*known);
         }
         let endpoints = self.table.endpoints.len();
-        for endpoint in &service.endpoints {
+        for endpoint in service.endpoints.iter() {
             let address = self.strings.text(&endpoint.address.to_string())?;
             self.table.endpoints.push(EndpointRow {
                 address,

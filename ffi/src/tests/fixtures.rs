@@ -89,7 +89,7 @@ pub(super) fn service(name: &str) -> Arc<Service> {
         environment: None,
         exposed_by: Vec::new(),
         uid: None,
-        endpoints: vec![Endpoint { address: "127.0.0.1".parse().unwrap(), port: 8080, ready: true }],
+        endpoints: [Endpoint { address: "127.0.0.1".parse().unwrap(), port: 8080, ready: true }].into(),
         labels: [("app", name)].into_iter().collect(),
         health: Health { status: HealthStatus::Degraded, reasons: vec![HealthReason::ConnectionsFail] },
         first_seen: AT,

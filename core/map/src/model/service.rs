@@ -116,7 +116,7 @@ pub struct Service {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exposed_by: Vec<Exposure>,
     /// Address:port pairs behind it, sorted.
-    pub endpoints: Vec<Endpoint>,
+    pub endpoints: Arc<[Endpoint]>,
     /// Labels, only those on the allow-list where they leave the process.
     pub labels: Labels,
     /// Health with its reasons.

@@ -120,7 +120,7 @@ impl Entry {
         self.declared.as_ref().map_or(&[], |declared| &declared.exposed_by)
     }
 
-    fn endpoints(&self, flows: &Flows) -> Vec<Endpoint> {
+    fn endpoints(&self, flows: &Flows) -> Arc<[Endpoint]> {
         if let Some(declared) =
             self.declared.as_ref().filter(|_| self.reference.service_type != ServiceType::Node)
         {
@@ -134,7 +134,7 @@ impl Entry {
             .collect();
         endpoints.sort_unstable();
         endpoints.dedup();
-        endpoints
+        endpoints.into()
     }
 }
 

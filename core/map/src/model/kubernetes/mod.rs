@@ -128,9 +128,9 @@ pub struct KubernetesService {
 }
 
 impl KubernetesService {
-    /// Whether it selects a pod by its labels. One without a selector selects none.
-    pub fn selects(&self, pod: &Pod) -> bool {
-        !self.selector.is_empty() && self.namespace == pod.namespace && pod.labels.contains(&self.selector)
+    /// Whether it selects pods of a namespace that have these labels. One without a selector selects none.
+    pub fn selects(&self, namespace: &str, labels: &Labels) -> bool {
+        !self.selector.is_empty() && *self.namespace == *namespace && labels.contains(&self.selector)
     }
 }
 
@@ -218,13 +218,6 @@ pub struct Pod {
     pub ready: bool,
     /// When its sandbox began (`status.startTime`); the fact's instant stands in.
     pub started_at: Option<Timestamp>,
-}
-
-impl Pod {
-    /// Whether one of its containers declares a port.
-    pub fn declares(&self, port: u16) -> bool {
-        self.container_ports.iter().any(|declared| declared.port == port)
-    }
 }
 
 /// A TCP port that a container declares.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::pods::KnownPod;
 use super::{Cluster, Kept, Key};
 use crate::model::{
-    Endpoint, EndpointSlice, Exposure, Labels, Pod, ServiceId, ServiceKind, ServiceType, Timestamp,
+    Endpoint, EndpointSlice, Exposure, Labels, ServiceId, ServiceKind, ServiceType, Timestamp,
 };
 
 /// What the API server says about a service.
@@ -18,7 +19,7 @@ pub(crate) struct Declared {
     /// Since when it is so, whatever the order in which that was told.
     pub(crate) since: Timestamp,
     /// Sorted.
-    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) endpoints: Arc<[Endpoint]>,
     pub(crate) labels: Labels,
     /// Sorted.
     pub(crate) exposed_by: Vec<Exposure>,
@@ -36,7 +37,7 @@ impl Cluster {
                     service_type: ServiceType::Node,
                     uid: Some(node.object.uid.clone()),
                     since: node.from,
-                    endpoints: Vec::new(),
+                    endpoints: Arc::new([]),
                     labels: node.object.labels.clone(),
                     exposed_by: Vec::new(),
                 })
@@ -80,13 +81,14 @@ impl Cluster {
     /// A workload is there while it has a pod that no Service stands before.
     fn declared_workload(&self, id: &ServiceId) -> Option<Declared> {
         let mut declared: Option<Declared> = None;
+        let mut endpoints = Vec::new();
         for kept in self.own_pods(&(id.namespace.clone(), id.name.clone())) {
             let (pod, since) = (&kept.object, self.its_own_since(kept));
             let known = declared.get_or_insert_with(|| Declared {
                 service_type: ServiceType::Workload,
                 uid: None,
                 since,
-                endpoints: Vec::new(),
+                endpoints: Arc::new([]),
                 labels: pod.labels.clone(),
                 exposed_by: Vec::new(),
             });
@@ -94,21 +96,19 @@ impl Cluster {
             // What all pods have in common is the workload's.
             known.labels = known.labels.in_common(&pod.labels);
             let pairs = pod.ips.iter().flat_map(|ip| pod.container_ports.iter().map(move |at| (ip, at.port)));
-            known.endpoints.extend(pairs.map(|(address, port)| Endpoint {
+            endpoints.extend(pairs.map(|(address, port)| Endpoint {
                 address: address.to_canonical(),
                 port,
                 ready: pod.ready,
             }));
         }
-        if let Some(declared) = &mut declared {
-            declared.endpoints.sort_unstable();
-            declared.endpoints.dedup();
-        }
-        declared
+        endpoints.sort_unstable();
+        endpoints.dedup();
+        declared.map(|declared| Declared { endpoints: endpoints.into(), ..declared })
     }
 
     /// Pods of a workload that no Service stands before.
-    pub(super) fn own_pods(&self, workload: &Key) -> impl Iterator<Item = &Kept<Pod>> {
+    pub(super) fn own_pods(&self, workload: &Key) -> impl Iterator<Item = &Kept<KnownPod>> {
         let now = Timestamp::from_nanos(u64::MAX);
         let owned = self.owned.get(workload).into_iter().flatten();
         let pods =
@@ -123,11 +123,11 @@ impl Cluster {
     pub(super) fn slices_behind(&self, service: &Key) -> impl Iterator<Item = &EndpointSlice> {
         let names = self.slices_of.get(service).into_iter().flatten();
         let namespace = service.0.clone();
-        names.filter_map(move |name| self.slices.get(&(namespace.clone(), name.clone())))
+        names.filter_map(move |name| self.slices.get(&(namespace.clone(), name.clone())).map(Box::as_ref))
     }
 
     /// Since when no Service stands before a pod: since its own begin, or the end of the last one that did.
-    fn its_own_since(&self, pod: &Kept<Pod>) -> Timestamp {
+    fn its_own_since(&self, pod: &Kept<KnownPod>) -> Timestamp {
         let ends = self.members.of(&pod.object.uid).iter().flat_map(|place| {
             let service = self.services.get(&(pod.object.namespace.clone(), place.offer.service.clone()));
             [place.until, service.and_then(|service| service.ended)]

@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::super::ends::Instant;
 use super::members::Place;
 use super::owners::Owner;
+use super::pods::KnownPod;
 use super::{Cluster, Kept, Key};
-use crate::model::{ContainerId, KubernetesService, Pod, ServiceRef, ServiceType, Timestamp};
+use crate::model::{ContainerId, KubernetesService, ServiceRef, ServiceType, Timestamp};
 
 /// A pod leaves its Services' slices a little before its own end is told. What it did until then was the Service's.
 const LEAVES_BEFORE_END: Duration = Duration::from_secs(10);
@@ -73,11 +74,12 @@ impl Cluster {
     }
 
     /// The Service that selects a pod by its labels: not headless ones first, then by name.
-    fn selecting(&self, pod: &Pod, at: Timestamp) -> Option<&KubernetesService> {
+    fn selecting(&self, pod: &KnownPod, at: Timestamp) -> Option<&KubernetesService> {
         let names = self.selecting.get(&pod.namespace)?;
         let services = names.iter().filter_map(|name| {
             let service = self.services.get(&(pod.namespace.clone(), name.clone()))?;
-            (service.is_there(at) && service.object.selects(pod)).then_some(&service.object)
+            (service.is_there(at) && service.object.selects(&pod.namespace, &pod.labels))
+                .then_some(&service.object)
         });
         services.min_by_key(|service| service.service_type == ServiceType::Headless)
     }
@@ -97,7 +99,7 @@ impl Cluster {
 
     fn places<'a>(
         &'a self,
-        pod: &'a Kept<Pod>,
+        pod: &'a Kept<KnownPod>,
         at: Timestamp,
     ) -> impl Iterator<Item = (&'a Place, &'a KubernetesService)> {
         let until_its_end =
@@ -226,7 +228,7 @@ impl Cluster {
 }
 
 /// The workload of a pod.
-pub(super) fn workload(pod: &Pod) -> ServiceRef {
+pub(super) fn workload(pod: &KnownPod) -> ServiceRef {
     ServiceRef {
         namespace: pod.namespace.clone(),
         name: pod.owner.name.clone(),

@@ -4,12 +4,10 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::find::workload;
 use super::owners::{GRACE, MAX_TOMBSTONES, Owner};
 use super::{Cluster, Kept, Key, MAX_OBJECTS};
-use crate::model::{
-    KubernetesFact, KubernetesService, Namespace, Node, Pod, ServiceId, ServiceKind, Timestamp,
-};
+use crate::collections::{HashMap, Row};
+use crate::model::{KubernetesFact, KubernetesService, Namespace, Node, ServiceId, ServiceKind, Timestamp};
 
 /// What may be called differently after a fact.
 #[derive(Debug, Default)]
@@ -156,7 +154,9 @@ impl Cluster {
         if service.selector.is_empty() {
             return;
         }
-        for (uid, _) in self.pods.iter().filter(|(_, pod)| service.selects(&pod.object)) {
+        for (uid, _) in
+            self.pods.iter().filter(|(_, pod)| service.selects(&pod.object.namespace, &pod.object.labels))
+        {
             self.touch_pod(uid, touched);
         }
     }
@@ -168,62 +168,6 @@ impl Cluster {
                 self.touch_slice(slice, touched);
             }
         }
-    }
-
-    /// A pod may be called differently, and its workload may come or go by that.
-    pub(super) fn touch_pod(&self, uid: &Arc<str>, touched: &mut Touched) {
-        let Some(pod) = self.pods.get(uid) else { return };
-        touched.pods.insert(uid.clone());
-        touched.addresses.extend(pod.object.ips.iter().map(IpAddr::to_canonical));
-        touched.declared.insert(workload(&pod.object).id());
-    }
-
-    fn set_pod(&mut self, pod: Pod, at: Timestamp, touched: &mut Touched) {
-        let uid = pod.uid.clone();
-        let mut from = pod.started_at.unwrap_or(at).min(at);
-        if let Some(known) = self.pods.get(&uid) {
-            if known.ended.is_some() || known.object == pod {
-                return;
-            }
-            from = from.min(known.from);
-            let owner = Owner::Pod(uid.clone());
-            for address in known.object.ips.iter().filter(|address| !pod.ips.contains(address)) {
-                self.owners.end(*address, &owner, at);
-                touched.addresses.insert(address.to_canonical());
-            }
-            touched.declared.insert(workload(&known.object).id());
-        } else if self.is_full(touched) {
-            return;
-        }
-        for container in &pod.container_ids {
-            self.containers.insert(*container, uid.clone());
-        }
-        self.owned.entry(owner_key(&pod)).or_default().insert(uid.clone());
-        if pod.host_network {
-            self.host_pods.entry(pod.node.clone()).or_default().insert(uid.clone());
-            touched.everything = true;
-        } else {
-            for address in &pod.ips {
-                self.owners.begin(*address, &Owner::Pod(uid.clone()), from);
-            }
-        }
-        let over = pod.phase.is_over();
-        self.pods.insert(uid.clone(), Box::new(Kept { object: pod, from, ended: None }));
-        self.touch_pod(&uid, touched);
-        if over {
-            self.end_pod(&uid, at, touched);
-        }
-    }
-
-    fn end_pod(&mut self, uid: &Arc<str>, at: Timestamp, touched: &mut Touched) {
-        let Some(pod) = self.pods.get_mut(uid).filter(|pod| pod.ended.is_none()) else { return };
-        pod.ended = Some(at);
-        let ips = pod.object.ips.clone();
-        for address in ips {
-            self.owners.end(address, &Owner::Pod(uid.clone()), at);
-        }
-        self.ended_pods.push_back((at, uid.clone()));
-        self.touch_pod(uid, touched);
     }
 
     fn set_node(&mut self, node: Node, at: Timestamp, touched: &mut Touched) {
@@ -289,16 +233,6 @@ impl Cluster {
             }
         }
     }
-
-    fn forget_pod(&mut self, uid: &Arc<str>) {
-        self.members.forget(uid);
-        let Some(Kept { object: pod, .. }) = self.pods.remove(uid).map(|pod| *pod) else { return };
-        for container in &pod.container_ids {
-            self.containers.remove(container);
-        }
-        remove_from(&mut self.owned, &owner_key(&pod), uid);
-        remove_from(&mut self.host_pods, &pod.node, uid);
-    }
 }
 
 /// All addresses of a Service.
@@ -311,12 +245,8 @@ pub(super) fn service_id(key: &Key) -> ServiceId {
     ServiceId::new(ServiceKind::Service, key.0.clone(), key.1.clone())
 }
 
-fn owner_key(pod: &Pod) -> Key {
-    (pod.namespace.clone(), pod.owner.name.clone())
-}
-
-fn remove_from<K: std::hash::Hash + Eq>(
-    sets: &mut crate::collections::HashMap<K, BTreeSet<Arc<str>>>,
+pub(super) fn remove_from<K: std::hash::Hash + Eq>(
+    sets: &mut HashMap<K, Row<Arc<str>>>,
     key: &K,
     value: &Arc<str>,
 ) {

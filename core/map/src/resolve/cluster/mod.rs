@@ -7,6 +7,7 @@ mod find;
 mod learn;
 mod members;
 mod owners;
+mod pods;
 mod policies;
 mod slices;
 
@@ -19,11 +20,12 @@ use exposed::IngressKey;
 pub(crate) use find::Found;
 use members::Members;
 use owners::Owners;
+use pods::KnownPod;
 pub(crate) use policies::{PodGroup, Policies};
 
-use crate::collections::HashMap;
+use crate::collections::{HashMap, Row};
 use crate::model::{
-    AddressRange, ClusterScope, ContainerId, EndpointSlice, Ingress, KubernetesService, Labels, Node, Pod,
+    AddressRange, ClusterScope, ContainerId, EndpointSlice, Ingress, KubernetesService, Labels, Node,
     ServiceRef, ServiceType, Timestamp,
 };
 
@@ -55,12 +57,12 @@ impl<T> Kept<T> {
 #[derive(Debug, Default)]
 pub(crate) struct Cluster {
     services: HashMap<Key, Box<Kept<KubernetesService>>>,
-    slices: HashMap<Key, EndpointSlice>,
+    slices: HashMap<Key, Box<EndpointSlice>>,
     /// Names of the Services of each namespace that select pods, those that have ended included.
-    selecting: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
+    selecting: HashMap<Arc<str>, Row<Arc<str>>>,
     /// Names of the slices of each Service.
-    slices_of: HashMap<Key, BTreeSet<Arc<str>>>,
-    pods: HashMap<Arc<str>, Box<Kept<Pod>>>,
+    slices_of: HashMap<Key, Row<Arc<str>>>,
+    pods: HashMap<Arc<str>, Box<Kept<KnownPod>>>,
     nodes: HashMap<Arc<str>, Kept<Node>>,
     namespaces: HashMap<Arc<str>, Labels>,
     ingresses: HashMap<IngressKey, Ingress>,
@@ -78,9 +80,9 @@ pub(crate) struct Cluster {
     /// Pods by container id.
     containers: HashMap<ContainerId, Arc<str>>,
     /// Pods that live in the network namespace of a node, by the node's name.
-    host_pods: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
+    host_pods: HashMap<Arc<str>, Row<Arc<str>>>,
     /// Pods of each owner.
-    owned: HashMap<Key, BTreeSet<Arc<str>>>,
+    owned: HashMap<Key, Row<Arc<str>>>,
     /// What has ended, in the order in which that was told.
     ended_pods: VecDeque<(Timestamp, Arc<str>)>,
     ended_services: VecDeque<(Timestamp, Key)>,

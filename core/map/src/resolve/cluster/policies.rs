@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::learn::Touched;
+use super::pods::KnownPod;
 use super::{Cluster, Key};
 use crate::collections::HashMap;
 use crate::model::{
-    ContainerPort, LabelSelector, Labels, NetworkPolicy, Pod, PolicyPeer, PolicyPort, PolicyRule, ServiceId,
+    ContainerPort, LabelSelector, Labels, NetworkPolicy, PolicyPeer, PolicyPort, PolicyRule, ServiceId,
     ServiceKind,
 };
 
@@ -135,7 +136,7 @@ impl Cluster {
             let labels = pod.labels.iter().filter(|(name, _)| asked.labels.contains(&***name));
             let labels = labels.map(|(name, value)| (name.clone(), value.clone())).collect();
             let ports = pod.container_ports.iter().filter(|port| asked.ports.contains(&port.name));
-            groups.entry((labels, ports.cloned().collect())).or_default().extend(&pod.ips);
+            groups.entry((labels, ports.cloned().collect())).or_default().extend(pod.ips.iter());
         }
         let namespace_labels = self
             .namespaces
@@ -152,7 +153,7 @@ impl Cluster {
         groups.into_iter().map(group).collect()
     }
 
-    fn pods_of(&self, id: &ServiceId) -> Vec<&Pod> {
+    fn pods_of(&self, id: &ServiceId) -> Vec<&KnownPod> {
         let key = (id.namespace.clone(), id.name.clone());
         match id.kind {
             ServiceKind::Service => {

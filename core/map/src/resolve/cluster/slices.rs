@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::learn::{Touched, service_id};
+use super::learn::{Touched, remove_from, service_id};
 use super::{Cluster, Key};
 use crate::model::{EndpointSlice, Timestamp};
 
@@ -11,7 +11,7 @@ impl Cluster {
     pub(super) fn set_slice(&mut self, slice: EndpointSlice, at: Timestamp, touched: &mut Touched) {
         let key = (slice.namespace.clone(), slice.name.clone());
         match self.slices.get(&key) {
-            Some(known) if *known == slice => return,
+            Some(known) if **known == slice => return,
             None if self.is_full(touched) => return,
             Some(_) | None => {}
         }
@@ -22,7 +22,7 @@ impl Cluster {
         self.add_by_hand(&service, &slice);
         self.touch_slice(&slice, touched);
         touched.declared.insert(service_id(&service));
-        self.slices.insert(key, slice);
+        self.slices.insert(key, Box::new(slice));
     }
 
     pub(super) fn remove_slice(&mut self, key: &Key, at: Timestamp, touched: &mut Touched) {
@@ -42,18 +42,12 @@ impl Cluster {
                 }
             }
         }
-        if let Some(names) = self.slices_of.get_mut(&service) {
-            names.remove(&slice.name);
-            if names.is_empty() {
-                self.slices_of.remove(&service);
-            }
-        }
+        remove_from(&mut self.slices_of, &service, &slice.name);
         // Several slices may hold the same endpoint.
-        for name in self.slices_of.get(&service).cloned().unwrap_or_default() {
-            if let Some(other) = self.slices.get(&(key.0.clone(), name)).cloned() {
-                self.members.join(&other, at);
-                self.add_by_hand(&service, &other);
-            }
+        let others: Vec<_> = self.slices_behind(&service).cloned().collect();
+        for other in others {
+            self.members.join(&other, at);
+            self.add_by_hand(&service, &other);
         }
         self.touch_slice(&slice, touched);
         touched.declared.insert(service_id(&service));
