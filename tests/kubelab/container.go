@@ -101,7 +101,8 @@ func (p *pod) launch(container corev1.Container, cgroup string) (*exec.Cmd, erro
 	if err := os.MkdirAll(cgroup, 0o755); err != nil {
 		return nil, err
 	}
-	directory, err := os.Open(cgroup)
+	born, joins := p.node.cgroups.birthplace(cgroup)
+	directory, err := os.Open(born)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +119,7 @@ func (p *pod) launch(container corev1.Container, cgroup string) (*exec.Cmd, erro
 	defer log.Close()
 	environment := p.environment(container)
 	plan, err := json.Marshal(initPlan{
-		Hostname: p.object.Name, Directory: container.WorkingDir,
+		Hostname: p.object.Name, Cgroup: joins, Directory: container.WorkingDir,
 		Mounts: p.mounts(container), Words: commandLine(container, environment),
 	})
 	if err != nil {

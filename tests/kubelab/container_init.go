@@ -16,6 +16,7 @@ const initCommand = "_init"
 // initPlan is what has to be done there before the container's own program takes over.
 type initPlan struct {
 	Hostname  string
+	Cgroup    string // of v1, to be joined; may be empty
 	Directory string
 	Mounts    []mount
 	Words     []string
@@ -41,6 +42,11 @@ func initContainer(args []string) error {
 	}
 	if err := syscall.Sethostname([]byte(plan.Hostname)); err != nil {
 		return err
+	}
+	if plan.Cgroup != "" {
+		if err := os.WriteFile(filepath.Join(plan.Cgroup, "cgroup.procs"), []byte("0"), 0); err != nil {
+			return err
+		}
 	}
 	if err := changeRoot(plan.Mounts); err != nil {
 		return fmt.Errorf("root of the container: %w", err)

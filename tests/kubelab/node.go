@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -56,6 +55,7 @@ func runNode(args []string) error {
 	flags.StringVar(&n.cgroups.root, "cgroup-root", "", "directory of the cgroup2 hierarchy that becomes the node's root (required)")
 	flags.StringVar(&n.cgroups.driver, "cgroup-driver", "systemd", "form of cgroup paths: systemd or cgroupfs")
 	flags.StringVar(&n.cgroups.runtime, "runtime", "containerd", "form of container ids: containerd, cri-o or docker")
+	flags.StringVar(&n.cgroups.where, "cgroup-hierarchy", unified, "where containers have their cgroups: unified, hybrid or v1")
 	whileStdin := flags.Bool("while-stdin", false, "end when standard input does")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -79,7 +79,7 @@ func (n *node) run(ctx context.Context) (err error) {
 	if n.client, err = kubernetes.NewForConfig(config); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(n.cgroups.root, 0o755); err != nil {
+	if err := n.cgroups.open(n.namespace); err != nil {
 		return err
 	}
 	defer n.cgroups.remove()

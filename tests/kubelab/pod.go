@@ -17,6 +17,9 @@ import (
 // addressesAnnotation chooses a pod's addresses, IPv4 then IPv6, separated by a comma; either may be empty.
 const addressesAnnotation = "kubelab/addresses"
 
+// toldAfterAnnotation is how long the API server is told nothing of a pod that runs, as by a kubelet that is slow.
+const toldAfterAnnotation = "kubelab/told-after"
+
 // longestGrace bounds how long a pod's processes may take to end by themselves: tests wait for it.
 const longestGrace = 2 * time.Second
 
@@ -36,6 +39,8 @@ type pod struct {
 	statuses  map[string]*corev1.ContainerStatus
 	processes map[string]int
 	stopped   bool
+	toldFrom  time.Time // before that, the API server is told nothing
+	waits     bool      // to tell it
 }
 
 // podIs takes the pod as the API server has it now: a new one is started, one that is to go is stopped.
@@ -50,6 +55,9 @@ func (n *node) podIs(object *corev1.Pod) {
 		p = &pod{
 			node: n, object: object, namespace: n.lab + "-p-" + string(object.UID[:8]), started: metav1.Now(),
 			statuses: map[string]*corev1.ContainerStatus{}, processes: map[string]int{},
+		}
+		if after, err := time.ParseDuration(object.Annotations[toldAfterAnnotation]); err == nil {
+			p.toldFrom = p.started.Add(after)
 		}
 		p.ctx, p.cancel = context.WithCancel(context.Background())
 		n.pods[object.UID] = p

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,8 +21,8 @@ type podFacts struct {
 	Node      string `json:"node"`
 	// Addresses are IPv4, then IPv6.
 	Addresses []string `json:"addresses"`
-	// Cgroups are the directories of the running containers, by container.
-	Cgroups map[string]string `json:"cgroups"`
+	// Cgroups are the directories that a process of a running container is in, by container.
+	Cgroups map[string][]string `json:"cgroups"`
 	// Processes are the ids of their first processes, by container.
 	Processes map[string]int `json:"processes"`
 }
@@ -56,6 +57,13 @@ func (p *pod) tell() {
 	if err := p.writeFacts(); err != nil {
 		klog.Errorf("facts of pod %s/%s: %v", p.object.Namespace, p.object.Name, err)
 	}
+	if wait := time.Until(p.toldFrom); wait > 0 {
+		if !p.waits {
+			p.waits = true
+			time.AfterFunc(wait, p.tellNow)
+		}
+		return
+	}
 	patch, err := json.Marshal(map[string]any{"status": p.status(), "metadata": map[string]any{"uid": p.object.UID}})
 	if err == nil {
 		_, err = p.node.client.CoreV1().Pods(p.object.Namespace).Patch(
@@ -66,15 +74,25 @@ func (p *pod) tell() {
 	}
 }
 
+func (p *pod) tellNow() {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.tell()
+}
+
 func (p *pod) writeFacts() error {
 	facts := podFacts{
 		Namespace: p.namespace, Node: p.node.name, Addresses: p.addresses,
-		Cgroups: map[string]string{}, Processes: map[string]int{},
+		Cgroups: map[string][]string{}, Processes: map[string]int{},
 	}
 	for name, process := range p.processes {
 		if process > 0 {
 			_, id, _ := strings.Cut(p.statuses[name].ContainerID, "://")
-			facts.Cgroups[name] = p.node.cgroups.container(p.cgroup, id)
+			born, joins := p.node.cgroups.birthplace(p.node.cgroups.container(p.cgroup, id))
+			facts.Cgroups[name] = append(facts.Cgroups[name], born)
+			if joins != "" {
+				facts.Cgroups[name] = append(facts.Cgroups[name], joins)
+			}
 			facts.Processes[name] = process
 		}
 	}

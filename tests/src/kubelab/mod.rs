@@ -5,7 +5,7 @@ mod control_plane;
 mod node;
 
 pub use control_plane::ControlPlane;
-pub use node::{Lab, Node};
+pub use node::{Lab, Layout, Node};
 
 use std::time::Duration;
 

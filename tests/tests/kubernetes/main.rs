@@ -5,6 +5,7 @@ mod account;
 mod agents;
 mod check;
 mod discovery;
+mod layouts;
 mod outages;
 mod reuse;
 mod rules;
