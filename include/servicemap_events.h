@@ -596,6 +596,11 @@ typedef struct servicemap_event_topology {
      *  Services of which that is true no longer: entries of `texts`.
      */
     servicemap_event_range_t unrestricted_services_removed;
+
+    /**
+     *  Services whose pods have another name now: entries of `texts`, by twos, the former id and the one from now on.
+     */
+    servicemap_event_range_t renamed;
 } servicemap_event_topology_t;
 
 /**

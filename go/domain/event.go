@@ -126,6 +126,17 @@ type TopologyChange struct {
 	// Ids of services that no network policy restricts any more, and of those of which that is true no longer; sorted.
 	UnrestrictedServicesAdded   []string `json:"unrestricted_services_added,omitempty"`
 	UnrestrictedServicesRemoved []string `json:"unrestricted_services_removed,omitempty"`
+	// Renamed lists services whose pods have another name now. They are not among what was removed, nor are their
+	// connections: take away what was removed, replace the former names in what is left, and add what was added.
+	Renamed []Renaming `json:"renamed,omitempty"`
+}
+
+// Renaming says that the pods of a service have another name: a Service begins to stand before those of a workload, or
+// is deleted before them.
+type Renaming struct {
+	// From is the id that the service had, To the one from now on, such as workload:shop/web and service:shop/web.
+	From string `json:"from"`
+	To   string `json:"to"`
 }
 
 // GapReasonSlowReader is the [Gap] reason of events that this program read too late.

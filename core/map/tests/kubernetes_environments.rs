@@ -3,7 +3,7 @@
 mod lab;
 
 use lab::cluster::{namespace, pod, scope, service};
-use lab::{Lab, client};
+use lab::{Lab, at, client};
 use servicemap_map::model::{Event, EventData, EventType, KubernetesFact, Severity};
 use servicemap_map::{EnvironmentRule, EnvironmentSettings};
 
@@ -123,4 +123,62 @@ fn the_end_of_a_dependency_across_environments_is_no_warning() {
     let events = lab.events();
     let removed = events.iter().find(|event| event.event_type == EventType::DependencyRemoved);
     assert_eq!(removed.map(|event| event.severity), Some(Severity::Info));
+}
+
+/// The labels of a namespace change so that what one of its services needs is in another environment.
+fn staging_becomes_prod(lab: &mut Lab) {
+    lab.object(service("shop-staging", "postgres", "10.96.0.9").port("", 5432));
+    lab.object(namespace("shop-staging", &[("env", "prod")]));
+    lab.tell(client("checkout", "10.96.0.9", 5432).in_cgroup(7).opened(1));
+    lab.until(10.0);
+    let told = detected(lab);
+    assert_eq!(told.iter().map(|event| event.severity).collect::<Vec<_>>(), [Severity::Info]);
+}
+
+#[test]
+fn a_known_dependency_that_begins_to_cross_environments_is_a_warning_at_once_and_once() {
+    let mut lab = with_prod_pod();
+    staging_becomes_prod(&mut lab);
+    lab.object(namespace("shop-staging", &[("env", "staging")]));
+    lab.settle();
+    let told = detected(&mut lab);
+    assert_eq!(told.len(), 1, "without any time passing");
+    assert_eq!((told[0].severity, told[0].at), (Severity::Warn, at(10.0)));
+    let EventData::Dependency(dependency) = &told[0].data else { unreachable!() };
+    assert_eq!(dependency.destination_environment.as_deref(), Some("staging"));
+    lab.until(20.0);
+    lab.object(namespace("shop-staging", &[("env", "prod")]));
+    lab.until(30.0);
+    lab.object(namespace("shop-staging", &[("env", "staging")]));
+    lab.until(40.0);
+    assert!(detected(&mut lab).is_empty(), "it has been told");
+}
+
+#[test]
+fn labels_that_cross_environments_for_a_moment_are_no_warning() {
+    let mut lab = with_prod_pod();
+    staging_becomes_prod(&mut lab);
+    lab.object(namespace("shop-staging", &[("env", "staging")]));
+    lab.object(namespace("shop-staging", &[("env", "prod")]));
+    lab.until(20.0);
+    assert!(detected(&mut lab).is_empty());
+}
+
+#[test]
+fn a_renaming_that_makes_a_dependency_cross_environments_is_a_warning() {
+    let mut lab = Lab::with(|settings| {
+        let rules = [("prod", "shop/front"), ("staging", "shop/db")];
+        settings.environments.rules = rules.map(|(name, text)| EnvironmentRule::new(name, text)).into();
+    });
+    lab.object(scope(false));
+    lab.runs(7, &pod("shop", "web-1", "web", "10.1.0.1").label("app", "web"));
+    lab.object(service("shop", "db", "10.96.0.9").port("", 5432));
+    lab.tell(client("web", "10.96.0.9", 5432).in_cgroup(7).opened(1));
+    lab.until(10.0);
+    assert_eq!(detected(&mut lab)[0].severity, Severity::Info);
+    lab.object(service("shop", "front", "10.96.0.2").port("", 80).selects("app", "web"));
+    lab.settle();
+    let told = detected(&mut lab);
+    assert_eq!((told.len(), told[0].severity), (1, Severity::Warn));
+    assert_eq!((&*told[0].subject, told[0].at), ("shop/front->shop/db", at(10.0)));
 }

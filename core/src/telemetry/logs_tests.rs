@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 
+use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, any_value::Value};
 use servicemap_map::model::{
     Connection, Dependency, EventData, EventType, Failures, FlowTotals, Gap, GapReason, HealthChange,
-    HealthReason, HealthStatus, Service, ServiceType, Side, TopologyChange,
+    HealthReason, HealthStatus, Renaming, Service, ServiceId, ServiceKind, ServiceType, Side, TopologyChange,
 };
 
 use super::*;
@@ -292,6 +293,27 @@ fn topology_change_says_what_network_policies_do_not_allow() {
     assert_eq!(attributes["servicemap.topology.disallowed.added"], "2");
     assert_eq!(attributes["servicemap.topology.unrestricted.removed"], "1");
     assert!(!attributes.contains_key("servicemap.topology.disallowed.removed"));
+}
+
+#[test]
+fn topology_change_says_who_has_another_name() {
+    let from = ServiceId::new(ServiceKind::Workload, "shop", "web");
+    let to = ServiceId::new(ServiceKind::Service, "shop", "front");
+    let change = TopologyChange { renamed: vec![Renaming { from, to }], ..TopologyChange::default() };
+    let record = one(event(EventType::TopologyChanged, Severity::Info, EventData::Topology(change.into())));
+    assert!(
+        body(&record).ends_with("(+0 -0); workload:shop/web is service:shop/front now"),
+        "{}",
+        body(&record)
+    );
+    let ids = |key: &str| {
+        let value = record.attributes.iter().find(|one| one.key == key)?.value.clone()?.value?;
+        let Value::ArrayValue(ArrayValue { values }) = value else { return None };
+        Some(values)
+    };
+    let text = |id: &str| vec![AnyValue { value: Some(Value::StringValue(id.to_owned())) }];
+    assert_eq!(ids("servicemap.topology.renamed.from"), Some(text("workload:shop/web")));
+    assert_eq!(ids("servicemap.topology.renamed.to"), Some(text("service:shop/front")));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What OTLP logs and metrics have in common: resource, scope and attributes.
 
-use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value};
+use opentelemetry_proto::tonic::common::v1::{
+    AnyValue, ArrayValue, InstrumentationScope, KeyValue, any_value::Value,
+};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use servicemap_map::model::ObserverInfo;
 
@@ -27,6 +29,12 @@ pub(super) fn integer(key: impl Into<String>, value: u64) -> KeyValue {
 /// A flag.
 pub(super) fn flag(key: impl Into<String>, value: bool) -> KeyValue {
     attribute(key, Value::BoolValue(value))
+}
+
+/// Texts in a row.
+pub(super) fn texts(key: impl Into<String>, values: impl Iterator<Item = String>) -> KeyValue {
+    let text = |value| AnyValue { value: Some(Value::StringValue(value)) };
+    attribute(key, Value::ArrayValue(ArrayValue { values: values.map(text).collect() }))
 }
 
 /// Describes the observer, never what it saw.

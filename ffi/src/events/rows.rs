@@ -243,6 +243,8 @@ pub struct TopologyRow {
     pub unrestricted_services_added: Range,
     /// Services of which that is true no longer: entries of `texts`.
     pub unrestricted_services_removed: Range,
+    /// Services whose pods have another name now: entries of `texts`, by twos, the former id and the one from now on.
+    pub renamed: Range,
 }
 
 /// Something was lost: of `capture.gap` events.

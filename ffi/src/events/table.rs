@@ -243,6 +243,7 @@ impl Builder {
     }
 
     fn topology(&mut self, change: &TopologyChange) -> Result<u32, Failure> {
+        let renamed = change.renamed.iter().flat_map(|one| [one.from.to_string(), one.to.to_string()]);
         let row = TopologyRow {
             revision: change.revision,
             service_count: change.service_count,
@@ -257,6 +258,7 @@ impl Builder {
             disallowed_connections_removed: self.strings.texts(&change.disallowed_connections_removed)?,
             unrestricted_services_added: self.strings.texts(&change.unrestricted_services_added)?,
             unrestricted_services_removed: self.strings.texts(&change.unrestricted_services_removed)?,
+            renamed: self.strings.texts(renamed)?,
         };
         push(&mut self.table.topologies, row)
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use servicemap_map::model::{
     Dependency, Event, EventData, EventType, Exposure, Gap, GapReason, HealthChange, HealthReason,
-    HealthStatus, ObserverInfo, RunId, Service, ServiceRef, ServiceType, Snapshot, SnapshotTopology,
-    SnapshotTotals, TopologyChange,
+    HealthStatus, ObserverInfo, Renaming, RunId, Service, ServiceId, ServiceKind, ServiceRef, ServiceType,
+    Snapshot, SnapshotTopology, SnapshotTotals, TopologyChange,
 };
 
 use super::fixtures::{AT, RUN, connection, event, service};
@@ -141,6 +141,10 @@ fn dependencies_health_topology_and_gaps_have_rows_of_their_own() {
         disallowed_connections_removed: vec!["host/a->host/d:82/tcp".to_owned()],
         unrestricted_services_added: vec!["service:host/e".to_owned()],
         unrestricted_services_removed: vec!["service:host/f".to_owned()],
+        renamed: vec![Renaming {
+            from: ServiceId::new(ServiceKind::Workload, "shop", "web"),
+            to: ServiceId::new(ServiceKind::Service, "shop", "front"),
+        }],
     };
     let gap = Gap { reason: GapReason::FlowMapFull, count: 9, healed: true, at: AT };
     let table = Table::new(
@@ -194,6 +198,7 @@ fn dependencies_health_topology_and_gaps_have_rows_of_their_own() {
     assert_eq!(texts(&view, row.disallowed_connections_removed), ["host/a->host/d:82/tcp"]);
     assert_eq!(texts(&view, row.unrestricted_services_added), ["service:host/e"]);
     assert_eq!(texts(&view, row.unrestricted_services_removed), ["service:host/f"]);
+    assert_eq!(texts(&view, row.renamed), ["workload:shop/web", "service:shop/front"]);
 
     let row = &view.gaps[0];
     assert_eq!(

@@ -265,7 +265,17 @@ func (t *table) topology(row *C.servicemap_event_topology_t) *domain.TopologyCha
 		DisallowedConnectionsRemoved: t.list(row.disallowed_connections_removed),
 		UnrestrictedServicesAdded:    t.list(row.unrestricted_services_added),
 		UnrestrictedServicesRemoved:  t.list(row.unrestricted_services_removed),
+		Renamed:                      renamed(t.list(row.renamed)),
 	}
+}
+
+// renamed makes pairs of ids that come by twos.
+func renamed(ids []string) []domain.Renaming {
+	var pairs []domain.Renaming
+	for ; len(ids) >= 2; ids = ids[2:] {
+		pairs = append(pairs, domain.Renaming{From: ids[0], To: ids[1]})
+	}
+	return pairs
 }
 
 func (t *table) text(place C.servicemap_event_text_t) string {

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Teller;
-use super::compose::{When, keys};
+use super::compose::When;
 use super::window::Window;
 use crate::model::{ConnectionRef, EventType, HealthChange, ServiceId, Timestamp, TopologyChange};
-use crate::state::{EdgeTold, State};
+use crate::state::{DependencyTold, EdgeTold, State};
 
 /// Edges of one dependency that may be asleep at a time: as many ports as two services have in common, and far fewer than
 /// a protocol with a new port for each transfer would leave behind in a day. Those beyond are told as expired.
@@ -52,8 +52,12 @@ impl Teller {
         now: Timestamp,
     ) {
         let Some(view) = state.dependency_view(source, destination) else { return };
-        if !std::mem::replace(view.told, true) {
-            let when = When { at: view.first_seen, now };
+        let before = *view.told;
+        let crossing = before.crossing || view.dependency.cross_environment;
+        *view.told = DependencyTold { present: true, crossing };
+        if *view.told != before {
+            let began = if before.present { view.crosses_since } else { None };
+            let when = When { at: began.unwrap_or(view.first_seen), now };
             let event = self.composer.dependency(EventType::DependencyDetected, view.dependency, when);
             self.write(event, state);
         }
@@ -71,9 +75,13 @@ impl Teller {
             self.tell_health(id, state, now);
         }
         self.tell_ends(state, now);
+        let renamed = window.renamed(|id| state.has_service(id));
+        let [connections_added, connections_removed] =
+            window.edges(&renamed, |(source, destination, port)| state.has_edge(source, destination, *port));
         let mut services = [Vec::new(), Vec::new()];
         for (id, was_there) in window.services {
-            let is_there = state.service_view(&id).is_some();
+            let has_other_name = was_there && renamed.iter().any(|one| one.from == id);
+            let is_there = has_other_name || state.has_service(&id);
             if let (true, Some(changed)) = (is_there != was_there, services.get_mut(usize::from(was_there))) {
                 changed.push(id.path());
             }
@@ -81,21 +89,19 @@ impl Teller {
         for changed in &mut services {
             changed.sort_unstable();
         }
-        let (was, was_not): (Vec<_>, Vec<_>) =
-            window.edges.into_iter().partition(|(_, was_there)| *was_there);
-        let added = keys(was_not.iter().map(|(edge, _)| edge).filter(|edge| state.edge_view(edge).is_some()));
-        let removed = keys(was.iter().map(|(edge, _)| edge).filter(|edge| state.edge_view(edge).is_none()));
         let [services_added, services_removed] = services;
         let mut change = TopologyChange {
             services_added,
             services_removed,
-            connections_added: added,
-            connections_removed: removed,
+            connections_added,
+            connections_removed,
+            renamed,
             ..TopologyChange::default()
         };
         self.find_differences(&mut change, state);
         if change != TopologyChange::default() {
-            self.tell_topology(state, window.ends.min(now), now, change);
+            let when = When { at: window.ends.min(now), now };
+            self.tell_topology(state, self.counts, change, when);
         }
     }
 
@@ -165,27 +171,21 @@ impl Teller {
     pub(super) fn tell_topology(
         &mut self,
         state: &mut State,
-        at: Timestamp,
-        now: Timestamp,
+        before: (u64, u64),
         change: TopologyChange,
+        when: When,
     ) {
         self.revision += 1;
         let (service_count, connection_count) = state.counts();
-        let before = |count: u64, added: &[String], removed: &[String]| {
-            (count + removed.len() as u64).saturating_sub(added.len() as u64)
-        };
+        let (service_count_before, connection_count_before) = before;
         let change = TopologyChange {
             revision: self.revision,
             service_count,
             connection_count,
-            service_count_before: before(service_count, &change.services_added, &change.services_removed),
-            connection_count_before: before(
-                connection_count,
-                &change.connections_added,
-                &change.connections_removed,
-            ),
+            service_count_before,
+            connection_count_before,
             ..change
         };
-        self.write(self.composer.topology(change, When { at, now }), state);
+        self.write(self.composer.topology(change, when), state);
     }
 }

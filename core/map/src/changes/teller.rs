@@ -18,7 +18,7 @@ use crate::model::{
     Timestamp, TopologyChange,
 };
 use crate::settings::{EmissionMode, MapSettings};
-use crate::state::{Change, EdgeTold, Findings, HealthRecord, State};
+use crate::state::{Change, DependencyTold, EdgeTold, Findings, HealthRecord, MovedDependency, State};
 
 /// Time between whole snapshots, at least; without one a deadline would be due again as soon as it is met.
 const SHORTEST_SNAPSHOT_INTERVAL: Duration = Duration::from_secs(1);
@@ -27,6 +27,7 @@ const SHORTEST_SNAPSHOT_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct GoneDependency {
     pub(super) dependency: Arc<Dependency>,
+    pub(super) told: DependencyTold,
     pub(super) asleep: BTreeMap<ConnectionRef, Arc<Connection>>,
     pub(super) at: Timestamp,
 }
@@ -63,6 +64,8 @@ pub(crate) struct Teller {
     /// What consumers were told of network policies.
     pub(super) told_findings: Arc<Findings>,
     pub(super) revision: u64,
+    /// How many services and edges there were when the last window closed.
+    pub(super) counts: (u64, u64),
     next_full: Option<Timestamp>,
 }
 
@@ -90,6 +93,7 @@ impl Teller {
             gaps: BTreeMap::new(),
             told_findings: Arc::default(),
             revision: 0,
+            counts: (0, 0),
             next_full: None,
             settings,
         }
@@ -105,6 +109,7 @@ impl Teller {
         state.take_changes();
         state.mark_all_told();
         self.told_findings = state.findings().clone();
+        self.counts = state.counts();
         self.next_full =
             (self.settings.emission_mode == EmissionMode::Full).then(|| now + self.full_snapshot_interval());
     }
@@ -133,8 +138,12 @@ impl Teller {
         if let Some(window) = self.window.take_if(|window| window.ends <= now) {
             self.close(window, state, now);
         }
+        if self.window.is_none() {
+            self.counts = state.counts();
+        }
         if let Some(due) = self.next_full.filter(|due| *due <= now) {
-            self.tell_topology(state, due, now, TopologyChange::default());
+            let counts = state.counts();
+            self.tell_topology(state, counts, TopologyChange::default(), When { at: due, now });
             self.next_full = Some(now + self.full_snapshot_interval());
         }
     }
@@ -206,8 +215,21 @@ impl Teller {
             Change::DependencyRemoved { dependency, told, asleep, at } => {
                 let key = (dependency.source.id(), dependency.destination.id());
                 self.window(now).dependencies.insert(key.clone());
-                if told {
-                    self.gone_dependencies.insert(key, GoneDependency { dependency, asleep, at });
+                if told.present {
+                    self.gone_dependencies.insert(key, GoneDependency { dependency, told, asleep, at });
+                }
+            }
+            Change::DependencyCrosses(source, destination) => {
+                self.now_or_later(Subject::Dependency(source, destination), state, now);
+            }
+            Change::Renamed { from, to, told, edges, dependencies } => {
+                let window = self.window(now);
+                window.rename(from.id(), to.id(), told);
+                for edge in &edges {
+                    window.move_edge(edge);
+                }
+                for moved in dependencies {
+                    self.dependency_moved(moved, state, now);
                 }
             }
             Change::PoliciesTouched => {
@@ -259,13 +281,33 @@ impl Teller {
         let gone = self.gone_dependencies.remove(&key);
         let Some(view) = state.dependency_view(&key.0, &key.1) else { return };
         if let Some(gone) = gone {
-            *view.told = true;
+            *view.told = gone.told;
             view.asleep.extend(gone.asleep);
         }
         if view.dependency.cross_namespace || view.dependency.cross_environment {
             self.now_or_later(Subject::Dependency(key.0, key.1), state, now);
         } else {
             self.window(now).dependencies.insert(key);
+        }
+    }
+
+    /// A dependency is between others. What has not been told of it yet is told of these.
+    fn dependency_moved(&mut self, moved: MovedDependency, state: &mut State, now: Timestamp) {
+        let MovedDependency { from, to } = moved;
+        let is_between = |edge: &ConnectionRef| edge.source.id() == from.0 && edge.destination.id() == from.1;
+        let gone = self.gone_edges.extract_if(.., |edge, _| is_between(edge));
+        let gone: Vec<_> = gone.collect();
+        let Some(view) = state.dependency_view(&to.0, &to.1) else { return };
+        for (mut edge, mut gone) in gone {
+            (edge.source, edge.destination) =
+                (view.dependency.source.clone(), view.dependency.destination.clone());
+            gone.connection =
+                Arc::new(Connection { edge: edge.clone(), ..Connection::clone(&gone.connection) });
+            self.gone_edges.insert(edge, gone);
+        }
+        let crosses = view.dependency.cross_environment;
+        if !view.told.present || (crosses && !view.told.crossing) {
+            self.dependency_came(to.0, to.1, state, now);
         }
     }
 

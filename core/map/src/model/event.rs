@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Connection, EventId, Gap, HealthReason, HealthStatus, RunId, Service, ServiceRef, Timestamp};
+use super::{
+    Connection, EventId, Gap, HealthReason, HealthStatus, RunId, Service, ServiceId, ServiceRef, Timestamp,
+};
 
 /// What kind of thing an event tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -157,6 +159,19 @@ pub struct TopologyChange {
     /// Services of which that is true no longer, sorted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unrestricted_services_removed: Vec<String>,
+    /// Services whose pods have another name now, sorted; neither they nor what was counted of them is among what went. Take
+    /// away what went, replace the former names by the new ones in what is left, and add what came.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub renamed: Vec<Renaming>,
+}
+
+/// The pods of a service have another name: a Service begins to stand before those of a workload, or is deleted before them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Renaming {
+    /// The former name.
+    pub from: ServiceId,
+    /// The name from now on.
+    pub to: ServiceId,
 }
 
 /// The typed data of an event.

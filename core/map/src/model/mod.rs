@@ -17,7 +17,7 @@ mod snapshot;
 mod time;
 
 pub use connection::{Connection, ConnectionRef, Failures, FlowTotals, Provenance, Side};
-pub use event::{Dependency, Event, EventData, EventType, HealthChange, Severity, TopologyChange};
+pub use event::{Dependency, Event, EventData, EventType, HealthChange, Renaming, Severity, TopologyChange};
 pub use exposure::Exposure;
 pub use fact::{ContainerCgroup, Fact, FactBody, Origin, SourceId};
 pub use flow::{AddressClass, Direction, FlowDelta, FlowKey, MachineId, SocketExample};

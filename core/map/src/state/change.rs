@@ -4,9 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::dependencies::Told as DependencyTold;
 use super::edges::Told;
+use super::renaming::{MovedDependency, MovedEdge};
 use super::services::HealthRecord;
-use crate::model::{Connection, ConnectionRef, Dependency, Gap, HealthStatus, Service, ServiceId, Timestamp};
+use crate::model::{
+    Connection, ConnectionRef, Dependency, Gap, HealthStatus, Service, ServiceId, ServiceRef, Timestamp,
+};
 
 /// One difference.
 #[derive(Clone, Debug)]
@@ -46,11 +50,26 @@ pub(crate) enum Change {
         /// As it was last.
         dependency: Arc<Dependency>,
         /// Whether consumers know it.
-        told: bool,
+        told: DependencyTold,
         /// Its edges that went before it and were not told as expired.
         asleep: BTreeMap<ConnectionRef, Arc<Connection>>,
         /// When it went.
         at: Timestamp,
+    },
+    /// A dependency that was there crosses environments since lately.
+    DependencyCrosses(ServiceId, ServiceId),
+    /// The pods of a service have another name, and what was counted of them is the other's.
+    Renamed {
+        /// The former name.
+        from: ServiceRef,
+        /// The name from now on.
+        to: ServiceRef,
+        /// Whether consumers know the former one.
+        told: bool,
+        /// Edges that moved.
+        edges: Vec<MovedEdge>,
+        /// Dependencies that moved, by the services between which they were and are.
+        dependencies: Vec<MovedDependency>,
     },
     /// What network policies allow may be something else.
     PoliciesTouched,

@@ -36,7 +36,7 @@ impl State {
         self.stale.everything |= touched.everything;
         self.stale.addresses.extend(touched.addresses);
         self.stale.pods.extend(touched.pods);
-        self.relabelled.extend(touched.namespace);
+        self.relabelled.extend(touched.namespace.map(|namespace| (namespace, at)));
         for id in touched.declared {
             self.declared.entry(id).and_modify(|latest| *latest = at.max(*latest)).or_insert(at);
         }
@@ -97,14 +97,16 @@ impl State {
         touched.sort_by(|(a, at), (b, bt)| (at, a).cmp(&(bt, b)));
         for (id, at) in touched {
             match self.resolver.cluster.declared(&id) {
-                Some(declared) => self.declare(id, declared, now),
-                None => self.undeclare(&id, at, &mut displaced),
+                Some(declared) => {
+                    self.declare(id, declared, now);
+                }
+                None => self.undeclare(&id, (at, now), &mut displaced),
             }
         }
         displaced
     }
 
-    fn declare(&mut self, id: ServiceId, declared: Declared, now: Timestamp) {
+    fn declare(&mut self, id: ServiceId, declared: Declared, now: Timestamp) -> Option<Id<Entry>> {
         let Declared { service_type, since, .. } = declared;
         let known = self.services.find(&id).or_else(|| {
             if self.services.len() >= self.settings.max_services {
@@ -118,10 +120,8 @@ impl State {
             self.service_came(entry, id, service_type);
             Some(entry)
         });
-        let Some((known, entry)) = known.and_then(|known| Some((known, self.services.get_mut(known)?)))
-        else {
-            return;
-        };
+        let known = known?;
+        let entry = self.services.get_mut(known)?;
         let readiness = readiness(&declared);
         if readiness.is_some() {
             entry.tracker.get_or_insert_default().endpoints = readiness;
@@ -140,12 +140,26 @@ impl State {
         if readiness.is_some() {
             self.judge(known, now);
         }
+        Some(known)
     }
 
-    /// A workload has no pods of its own any more. What they did stays in the map for its time, as if a process had ended,
-    /// unless they are a Service's now.
-    fn leave_workload(&mut self, id: &ServiceId, service: Id<Entry>, at: Timestamp) {
-        if self.resolver.cluster.has_pods(id) {
+    /// The service that the pods of one are now that is declared no longer, which is made if need be.
+    fn heir(&mut self, id: &ServiceId, now: Timestamp) -> Option<Id<Entry>> {
+        let heir = self.resolver.cluster.heir(id)?.id();
+        self.services.find(&heir).or_else(|| {
+            let declared = self.resolver.cluster.declared(&heir)?;
+            self.declare(heir, declared, now)
+        })
+    }
+
+    /// A workload has no pods of its own any more: they are a Service's now, or several ones'. If there are none, what they
+    /// did stays in the map for its time, as if a process had ended.
+    fn leave_workload(&mut self, id: &ServiceId, service: Id<Entry>, (at, now): (Timestamp, Timestamp)) {
+        if let Some(heir) = self.heir(id, now) {
+            self.rename(service, heir, at);
+            self.services.remove(service);
+            self.left_services.retain(|left| *left != service);
+        } else if self.resolver.cluster.has_pods(id) {
             self.left_services.push(service);
         } else {
             self.add_to_service(service, &Sums { first: at, last: at, ..Sums::default() });
@@ -153,9 +167,14 @@ impl State {
         }
     }
 
-    /// An object is gone: its service leaves the map at once, and its edges with it. Sockets that are still open count for
-    /// whoever holds them from now on.
-    fn undeclare(&mut self, id: &ServiceId, at: Timestamp, displaced: &mut Vec<Id<Flow>>) {
+    /// An object is gone: its service leaves the map at once, and its edges with it, but for those of its pods if these are
+    /// one other service now. Sockets that are still open count for whoever holds them from now on.
+    fn undeclare(
+        &mut self,
+        id: &ServiceId,
+        (at, now): (Timestamp, Timestamp),
+        displaced: &mut Vec<Id<Flow>>,
+    ) {
         let Some(service) = self.services.find(id) else { return };
         let Some(entry) = self.services.get_mut(service) else { return };
         if entry.declared.take().is_none() {
@@ -163,8 +182,11 @@ impl State {
         }
         entry.changed();
         if id.kind == ServiceKind::Workload {
-            self.leave_workload(id, service, at);
+            self.leave_workload(id, service, (at, now));
             return;
+        }
+        if let Some(heir) = self.heir(id, now) {
+            self.rename(service, heir, at);
         }
         let concerns = |place: Place| match place {
             Place::Presence(there) => there == service,

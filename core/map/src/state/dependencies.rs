@@ -11,6 +11,14 @@ use crate::model::{Connection, ConnectionRef, Dependency, Timestamp};
 /// Source and destination.
 pub(crate) type DependencyKey = (Id<Entry>, Id<Entry>);
 
+/// What consumers were told of a dependency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) present: bool,
+    /// That it crosses environments.
+    pub(crate) crossing: bool,
+}
+
 /// One dependency.
 #[derive(Debug)]
 pub(crate) struct Needed {
@@ -22,9 +30,22 @@ pub(crate) struct Needed {
     /// Edges that consumers know and that are gone. Should one return it is no news; should the dependency go, they are
     /// told as expired.
     pub(crate) asleep: BTreeMap<ConnectionRef, Arc<Connection>>,
-    pub(crate) told: bool,
+    pub(crate) told: Told,
+    /// Since when it crosses environments, where it does so since later than it is there.
+    pub(crate) crosses_since: Option<Timestamp>,
     /// A deadline of its own is set.
     pub(crate) queued: bool,
+}
+
+impl Needed {
+    /// Takes over another one that is between the same two by now.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.first_seen = self.first_seen.min(other.first_seen);
+        self.last_seen = self.last_seen.max(other.last_seen);
+        self.told.present |= other.told.present;
+        self.told.crossing |= other.told.crossing;
+        self.asleep.extend(other.asleep);
+    }
 }
 
 /// All dependencies.

@@ -19,6 +19,12 @@ pub(crate) struct Told {
 }
 
 impl Told {
+    /// What is known of another one is known of this one as well.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.established |= other.established;
+        self.failing |= other.failing;
+    }
+
     pub(crate) fn anything(self) -> bool {
         self.established || self.failing
     }
@@ -137,14 +143,39 @@ impl Edge {
     /// Takes over what is left of another edge.
     pub(crate) fn inherit(&mut self, remains: &Remains, came: Timestamp) {
         let Remains { sums, sides } = remains;
-        let growth = match (&mut self.sides, sides) {
+        let growth = self.growth(sums, sides.as_ref());
+        self.grow(&Arrival { sums, came }, growth);
+        self.retire(sums);
+    }
+
+    /// Takes over all of an edge that has the same ends and port by now, but for the list of its flows.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        let counts = self.growth(&other.sums, other.sides.as_deref());
+        self.sums.merge(&Sums { counts, ..other.sums.clone() });
+        if let Some(retired) = &other.retired {
+            self.retire(retired);
+        }
+        self.established = self.established.into_iter().chain(other.established).min();
+        self.failing = self.failing.or(other.failing);
+        self.told.merge(other.told);
+        self.seen_by(other.side, (other.source_rule, other.destination_rule));
+        self.cache.take();
+    }
+
+    /// By how much its counts grow by those of another edge.
+    fn growth(&mut self, sums: &Sums, sides: Option<&BothSides>) -> Counts {
+        match (&mut self.sides, sides) {
             (Some(ours), Some(theirs)) => ours.absorb(theirs),
             (Some(ours), None) => ours.add(Count::Alone, &sums.counts),
             (None, Some(theirs)) => theirs.total(),
             (None, None) => sums.counts,
-        };
-        self.grow(&Arrival { sums, came }, growth);
-        self.retire(sums);
+        }
+    }
+
+    /// Its ends were named by these rules.
+    pub(crate) fn named_by(&mut self, rules: (&'static str, &'static str)) {
+        (self.source_rule, self.destination_rule) = rules;
+        self.cache.take();
     }
 
     fn grow(&mut self, arrival: &Arrival<'_>, growth: Counts) -> Turn {
@@ -299,6 +330,15 @@ impl Edges {
         let id = self.slots.insert(edge)?;
         self.index.insert(key, id);
         Some(id)
+    }
+
+    /// An edge has other ends, or another port. There must be none of that key.
+    pub(crate) fn rename(&mut self, id: Id<Edge>, key: EdgeKey, reference: ConnectionRef) {
+        let Some(edge) = self.slots.get_mut(id) else { return };
+        self.index.remove(&edge.key);
+        self.index.insert(key, id);
+        (edge.key, edge.reference) = (key, reference);
+        edge.cache.take();
     }
 
     pub(crate) fn remove(&mut self, id: Id<Edge>) -> Option<Edge> {

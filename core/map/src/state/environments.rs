@@ -1,13 +1,12 @@
 //! The environment of each service, and of both ends of each dependency.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::State;
 use super::services::Entry;
 use super::slots::Id;
-use crate::collections::HashSet;
-use crate::model::{Dependency, ServiceKind, ServiceRef};
+use super::{Change, State};
+use crate::collections::HashMap;
+use crate::model::{Dependency, ServiceKind, ServiceRef, Timestamp};
 
 impl State {
     /// The environment that a service is in by what is known now.
@@ -30,22 +29,23 @@ impl State {
 
     /// Namespaces have other labels: what is in them may be in another environment.
     pub(super) fn settle_environments(&mut self) {
-        let namespaces: BTreeSet<Arc<str>> = std::mem::take(&mut self.relabelled);
+        let namespaces = std::mem::take(&mut self.relabelled);
         if namespaces.is_empty() || self.settings.environments.namespace_label.is_none() {
             return;
         }
         let of_namespaces: Vec<_> = self
             .services
             .iter()
-            .filter(|(_, entry)| namespaces.contains(&entry.reference.namespace))
+            .filter(|(_, entry)| namespaces.contains_key(&entry.reference.namespace))
             .map(|(id, entry)| (id, self.environment(&entry.reference)))
             .collect();
-        let mut changed = HashSet::default();
+        let mut changed = HashMap::default();
         for (id, environment) in of_namespaces {
             if let Some(entry) = self.services.get_mut(id).filter(|entry| entry.environment != environment) {
                 entry.environment = environment;
                 entry.changed();
-                changed.insert(id);
+                let at = namespaces.get(&entry.reference.namespace).copied();
+                changed.insert(id, at.unwrap_or_default());
             }
         }
         if !changed.is_empty() {
@@ -54,16 +54,21 @@ impl State {
         }
     }
 
-    fn move_dependencies(&mut self, changed: &HashSet<Id<Entry>>) {
-        let touched = |(source, destination)| changed.contains(&source) || changed.contains(&destination);
-        let keys: Vec<_> = self.dependencies.iter().map(|(key, _)| key).filter(|key| touched(*key)).collect();
-        for key in keys {
+    /// Dependencies of services that are in another environment since some instant.
+    fn move_dependencies(&mut self, changed: &HashMap<Id<Entry>, Timestamp>) {
+        let since = |(source, destination)| changed.get(&source).max(changed.get(&destination)).copied();
+        let keys = self.dependencies.iter().filter_map(|(key, _)| Some((key, since(key)?)));
+        for (key, since) in keys.collect::<Vec<_>>() {
             let environments = self.environments(key.0, key.1);
-            if let Some(needed) = self.dependencies.get_mut(key) {
-                let mut dependency = Dependency::clone(&needed.dependency);
-                environments.put_into(&mut dependency);
-                needed.dependency = Arc::new(dependency);
+            let Some(needed) = self.dependencies.get_mut(key) else { continue };
+            let mut dependency = Dependency::clone(&needed.dependency);
+            environments.put_into(&mut dependency);
+            if dependency.cross_environment && !needed.dependency.cross_environment {
+                needed.crosses_since = Some(since);
+                let ends = (dependency.source.id(), dependency.destination.id());
+                self.changes.push(Change::DependencyCrosses(ends.0, ends.1));
             }
+            needed.dependency = Arc::new(dependency);
         }
     }
 }

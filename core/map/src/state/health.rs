@@ -88,6 +88,19 @@ impl Tracker {
         }
     }
 
+    /// Takes over the attempts of another one.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        self.turn(other.newest);
+        for number in other.newest.saturating_sub(SPAN - 1)..=other.newest {
+            let Some(theirs) = other.bucket(number).filter(|_| number + SPAN > self.newest) else { continue };
+            if let Some(ours) = self.bucket_mut(number) {
+                ours.attempts = ours.attempts.saturating_add(theirs.attempts);
+                ours.failed = ours.failed.saturating_add(theirs.failed);
+                ours.traffic |= theirs.traffic;
+            }
+        }
+    }
+
     /// Judges at `now`, where the service's status is `current`.
     pub(crate) fn evaluate(
         &mut self,

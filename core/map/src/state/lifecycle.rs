@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::dependencies::{DependencyKey, Needed};
+use super::dependencies::{DependencyKey, Needed, Told as DependencyTold};
 use super::edges::Edge;
 use super::services::Entry;
 use super::sides::Count;
@@ -15,7 +15,7 @@ use crate::model::{ConnectionRef, Dependency, ServiceId, ServiceType, Timestamp}
 
 impl State {
     /// A service or edge came or went.
-    fn reshaped(&mut self) {
+    pub(super) fn reshaped(&mut self) {
         self.structure.take();
         self.findings.take();
     }
@@ -99,7 +99,8 @@ impl State {
                 last_seen,
                 edges: 1,
                 asleep: BTreeMap::new(),
-                told: false,
+                told: DependencyTold::default(),
+                crosses_since: None,
                 queued: false,
             },
         );

@@ -18,6 +18,7 @@ mod health;
 mod lifecycle;
 mod place;
 mod policy;
+mod renaming;
 mod services;
 mod settle;
 mod sides;
@@ -25,17 +26,19 @@ mod slots;
 mod sums;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 
 use beside::Calls;
 pub(crate) use change::Change;
 use deadlines::Deadlines;
+pub(crate) use dependencies::Told as DependencyTold;
 use dependencies::{Dependencies, DependencyKey};
 pub(crate) use edges::Told as EdgeTold;
 use edges::{Edge, Edges};
 use flows::{Flow, Flows};
 pub(crate) use policy::Findings;
+pub(crate) use renaming::{MovedDependency, MovedEdge};
 pub(crate) use services::HealthRecord;
 use services::{Entry, Services};
 use settle::{Fresh, Stale};
@@ -65,8 +68,8 @@ pub(crate) struct State {
     stale: Stale,
     /// Services that the API server has told of since, and when.
     declared: BTreeMap<ServiceId, Timestamp>,
-    /// Namespaces whose labels are other ones since.
-    relabelled: BTreeSet<Arc<str>>,
+    /// Namespaces whose labels are other ones since, and when they became so.
+    relabelled: BTreeMap<Arc<str>, Timestamp>,
     /// Edges that a flow has left, with the edge to which it went.
     left_edges: Vec<(Id<Edge>, Option<Id<Edge>>)>,
     /// Services that something has left because it is named differently now.
@@ -108,7 +111,7 @@ impl State {
             fresh_since: None,
             stale: Stale::default(),
             declared: BTreeMap::new(),
-            relabelled: BTreeSet::new(),
+            relabelled: BTreeMap::new(),
             left_edges: Vec::new(),
             left_services: Vec::new(),
             calls: Calls::default(),
@@ -168,7 +171,7 @@ impl State {
             edge.told = EdgeTold { established: edge.established.is_some(), failing: edge.failing.is_some() };
         }
         for needed in self.dependencies.values_mut() {
-            needed.told = true;
+            needed.told = DependencyTold { present: true, crossing: needed.dependency.cross_environment };
         }
     }
 }

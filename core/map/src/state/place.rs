@@ -14,7 +14,7 @@ use super::settle::Fresh;
 use super::sides::Count;
 use super::slots::Id;
 use super::sums::{Arrival, Sums};
-use crate::model::{ConnectionRef, Direction, MachineId, ServiceType, Side, Timestamp};
+use crate::model::{ConnectionRef, Direction, MachineId, ServiceKind, ServiceType, Side, Timestamp};
 use crate::resolve::{Ends, Instant, Party};
 
 /// The only transport that is watched.
@@ -34,7 +34,7 @@ impl State {
             return;
         }
         let when = self.instant(flow, &fresh.sums, now);
-        let named = self.bounded(flow, self.resolver.ends(&flow.key, when));
+        let named = self.bounded(flow, self.ends_in_map(flow, when, now));
         let client = named.client();
         let ends = self.at_counting_side(named);
         if ends == Ends::Waiting {
@@ -63,6 +63,24 @@ impl State {
             self.leave_history(id);
         }
         self.relocate(id, (&ends, client), &fresh.sums, now);
+    }
+
+    /// The ends of a flow. A Service that was deleted, and has left the map, does not come back by what is told of it late:
+    /// that counts for whoever it is now.
+    fn ends_in_map(&self, flow: &Flow, when: Instant, now: Timestamp) -> Ends {
+        let is_gone = |party: &Party| {
+            let id = party.id();
+            id.kind == ServiceKind::Service
+                && !self.resolver.cluster.has_service(&id)
+                && self.services.find(&id).is_none()
+        };
+        let ends = self.resolver.ends(&flow.key, when);
+        let names_gone = match &ends {
+            Ends::Presence(party) => is_gone(party),
+            Ends::Pair { source, destination, .. } => is_gone(source) || is_gone(destination),
+            Ends::Waiting => false,
+        };
+        if names_gone { self.resolver.ends(&flow.key, Instant { at: now, ..when }) } else { ends }
     }
 
     /// Moves a flow and all that it counted.

@@ -171,10 +171,24 @@ impl State {
                 continue;
             }
             let remains = edge.remains();
+            if let Some(heir) = heir {
+                self.keep_told(id, heir);
+            }
             if let (Some(remains), Some(heir)) = (remains, heir.and_then(|heir| self.edges.get_mut(heir))) {
                 heir.inherit(&remains, now);
             }
             self.remove_edge(id, now, true);
+        }
+    }
+
+    /// Of an edge that only has another port by now, consumers know what they knew of it.
+    fn keep_told(&mut self, id: Id<Edge>, heir: Id<Edge>) {
+        let ends = |edge: &Edge| (edge.key.0, edge.key.1);
+        let between = self.edges.get(heir).map(ends);
+        let Some(edge) = self.edges.get_mut(id).filter(|edge| Some(ends(edge)) == between) else { return };
+        let told = std::mem::take(&mut edge.told);
+        if let Some(heir) = self.edges.get_mut(heir) {
+            heir.told.merge(told);
         }
     }
 

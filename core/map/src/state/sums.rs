@@ -174,6 +174,14 @@ impl Sums {
         *self = Self { counts, first: at, last: at, rtt: self.rtt, connect: None, example };
     }
 
+    /// Parts with all but what is still open, which counts from an instant on; returns what it parts with.
+    pub(crate) fn part(&mut self, at: Timestamp) -> Self {
+        let mut past = self.clone();
+        self.keep_open(at);
+        past.counts = past.counts.less(&self.counts);
+        past
+    }
+
     pub(crate) fn totals(&self) -> FlowTotals {
         FlowTotals {
             opened: self.counts.opened,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::flows::Place;
 use super::services::Entry;
 use super::slots::Id;
-use super::{Edge, EdgeTold, State};
+use super::{DependencyTold, Edge, EdgeTold, State};
 use crate::analysis::{self, Graph};
 use crate::collections::{HashMap, HashSet};
 use crate::model::{
@@ -47,7 +47,9 @@ pub(crate) struct ServiceView<'a> {
 pub(crate) struct DependencyView<'a> {
     pub(crate) dependency: Arc<Dependency>,
     pub(crate) first_seen: Timestamp,
-    pub(crate) told: &'a mut bool,
+    /// Since when it crosses environments, where it does so since later than it is there.
+    pub(crate) crosses_since: Option<Timestamp>,
+    pub(crate) told: &'a mut DependencyTold,
     pub(crate) asleep: &'a mut BTreeMap<ConnectionRef, Arc<Connection>>,
 }
 
@@ -87,10 +89,21 @@ impl State {
         })
     }
 
+    pub(crate) fn has_service(&self, id: &ServiceId) -> bool {
+        self.services.find(id).is_some()
+    }
+
+    pub(crate) fn has_edge(&self, source: &ServiceId, destination: &ServiceId, port: u16) -> bool {
+        self.find_edge(source, destination, port).is_some()
+    }
+
+    fn find_edge(&self, source: &ServiceId, destination: &ServiceId, port: u16) -> Option<Id<Edge>> {
+        self.edges.find((self.services.find(source)?, self.services.find(destination)?, port))
+    }
+
     pub(crate) fn edge_view(&mut self, edge: &ConnectionRef) -> Option<EdgeView<'_>> {
-        let source = self.services.find(&edge.source.id())?;
-        let destination = self.services.find(&edge.destination.id())?;
-        let edge = self.edges.get_mut(self.edges.find((source, destination, edge.port))?)?;
+        let edge =
+            self.edges.get_mut(self.find_edge(&edge.source.id(), &edge.destination.id(), edge.port)?)?;
         Some(EdgeView {
             connection: edge.view(),
             established: edge.established,
@@ -109,6 +122,7 @@ impl State {
         Some(DependencyView {
             dependency: needed.dependency.clone(),
             first_seen: needed.first_seen,
+            crosses_since: needed.crosses_since,
             told: &mut needed.told,
             asleep: &mut needed.asleep,
         })
@@ -168,7 +182,7 @@ impl State {
 
     /// Dependencies that consumers know, with the instant of their first sight, sorted.
     pub(crate) fn told_dependencies(&self) -> Vec<(Timestamp, Arc<Dependency>)> {
-        let told = self.dependencies.iter().filter(|(_, needed)| needed.told);
+        let told = self.dependencies.iter().filter(|(_, needed)| needed.told.present);
         let mut told: Vec<_> =
             told.map(|(_, needed)| (needed.first_seen, needed.dependency.clone())).collect();
         told.sort_by(|(_, a), (_, b)| (&a.source, &a.destination).cmp(&(&b.source, &b.destination)));

@@ -2,8 +2,8 @@
 
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use servicemap_map::model::{
-    Connection, Dependency, Event, EventData, EventType, Gap, HealthChange, Service, ServiceKind, ServiceRef,
-    Side, SocketExample, TopologyChange,
+    Connection, Dependency, Event, EventData, EventType, Gap, HealthChange, Renaming, Service, ServiceId,
+    ServiceKind, ServiceRef, Side, SocketExample, TopologyChange,
 };
 
 use crate::telemetry::otlp;
@@ -136,12 +136,24 @@ fn topology(change: &TopologyChange, attributes: &mut Vec<KeyValue>) -> String {
         attributes.push(otlp::integer(key, value));
     }
     format!(
-        "topology {}: {} services (+{came} -{went}), {} connections (+{edges_came} -{edges_went}){}",
+        "topology {}: {} services (+{came} -{went}), {} connections (+{edges_came} -{edges_went}){}{}",
         change.revision,
         change.service_count,
         change.connection_count,
+        renamed(change, attributes),
         policies(change, attributes)
     )
+}
+
+/// Whose pods have another name now: former ids, and those from now on in the same order.
+fn renamed(change: &TopologyChange, attributes: &mut Vec<KeyValue>) -> String {
+    let ids = |of: fn(&Renaming) -> &ServiceId| change.renamed.iter().map(move |one| of(one).to_string());
+    if !change.renamed.is_empty() {
+        attributes.push(otlp::texts("servicemap.topology.renamed.from", ids(|one| &one.from)));
+        attributes.push(otlp::texts("servicemap.topology.renamed.to", ids(|one| &one.to)));
+    }
+    let clauses = change.renamed.iter().map(|one| format!("; {} is {} now", one.from, one.to));
+    clauses.collect::<Vec<_>>().concat()
 }
 
 /// What changed of what network policies allow; nothing is added where nothing did.

@@ -118,7 +118,7 @@ impl Cluster {
         let owners = self.owners.at(address, at, when.generation);
         let services = || {
             let keys = owners.iter().filter_map(|owner| match owner {
-                Owner::Service(key) => self.services.get(&**key),
+                Owner::Service(key) => self.services.get(&**key).filter(|kept| kept.is_there(at)),
                 _ => None,
             });
             keys.map(|kept| &kept.object)
@@ -237,7 +237,7 @@ pub(super) fn workload(pod: &KnownPod) -> ServiceRef {
 }
 
 /// The port that a Service offers under a name; where it offers none of that name, the port itself.
-fn offered(service: &KubernetesService, name: &str, port: u16) -> u16 {
+pub(super) fn offered(service: &KubernetesService, name: &str, port: u16) -> u16 {
     service.ports.iter().find(|one| *one.name == *name).map_or(port, |one| one.port)
 }
 

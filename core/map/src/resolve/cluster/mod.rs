@@ -4,6 +4,7 @@
 mod declared;
 mod exposed;
 mod find;
+mod heirs;
 mod learn;
 mod members;
 mod owners;
