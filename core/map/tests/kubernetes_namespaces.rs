@@ -3,7 +3,7 @@
 mod lab;
 
 use lab::cluster::{container_of, node, path_of, pod, uid};
-use lab::{Delta, HOST, Lab, client, listener};
+use lab::{Delta, HOST, Lab, at, client, listener};
 use servicemap_map::model::{ContainerCgroup, FactBody};
 
 const WEB: u32 = 2;
@@ -131,6 +131,18 @@ fn a_namespace_that_is_told_late_names_what_was_counted_before() {
     lab.home(5, &path_of(&uid("late-1")), false);
     lab.settle();
     assert_eq!(lab.edges(), ["shop/late->/192.0.2.9:443/tcp"]);
+}
+
+#[test]
+fn an_address_on_this_machine_at_which_nobody_listens_is_waited_for_until_its_pod_is_told() {
+    let mut lab = with_proxy();
+    lab.address(WEB, "10.1.0.7");
+    lab.tell(client("curl", "10.1.0.7", 8080).in_cgroup(8).in_namespace(PROXY).refused(1));
+    lab.until(1.0);
+    assert!(lab.edges().is_empty(), "{:?}", lab.edges());
+    lab.object(pod("shop", "late-1", "late", "10.1.0.7").on_node("box").started(at(0.0)));
+    lab.settle();
+    assert_eq!(lab.edges(), ["shop/proxy->shop/late:8080/tcp"]);
 }
 
 #[test]

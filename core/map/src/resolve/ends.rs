@@ -336,22 +336,27 @@ impl Resolver {
         }
         let location = self.machines.locate(key.machine, key.netns, key.remote, key.port);
         let in_cluster = (!key.remote.is_loopback()).then(|| self.cluster.find(key.remote, key.port, when));
+        let listener = match location {
+            Whereabouts::At(there, netns) => {
+                there.listener(netns, key.remote, key.port).map(|found| (there, netns, found))
+            }
+            Whereabouts::Ambiguous | Whereabouts::Outside => None,
+        };
         let nobody = match in_cluster.flatten() {
             Some(Found::At(service, port, rule)) => {
                 return Some(Destination { party: Party { service, rule }, port, since: None });
             }
             Some(Found::Node(service)) => Party { service, rule: "node" },
-            Some(Found::Unknown) if matches!(location, Whereabouts::Outside) => {
-                return if when.patient { None } else { at(self.unknown(key), None) };
-            }
+            // Also where the address is this machine's: its pod may just not have been told.
+            Some(Found::Unknown) if when.patient && listener.is_none() => return None,
+            Some(Found::Unknown) if matches!(location, Whereabouts::Outside) => self.unknown(key),
             Some(Found::Unknown) | None if matches!(location, Whereabouts::Outside) => self.outside(key),
             Some(Found::Unknown) | None => match location {
                 Whereabouts::At(there, netns) => self.machine(there, netns),
                 Whereabouts::Ambiguous | Whereabouts::Outside => self.machine(machine, key.netns),
             },
         };
-        let Whereabouts::At(there, netns) = location else { return at(nobody, None) };
-        let Some(found) = there.listener(netns, key.remote, key.port) else { return at(nobody, None) };
+        let Some((there, netns, found)) = listener else { return at(nobody, None) };
         if when.patient && self.is_late(there, found.cgroup, netns) {
             return None;
         }
