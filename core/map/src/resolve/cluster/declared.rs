@@ -111,8 +111,7 @@ impl Cluster {
     pub(super) fn own_pods(&self, workload: &Key) -> impl Iterator<Item = &Kept<KnownPod>> {
         let now = Timestamp::from_nanos(u64::MAX);
         let owned = self.owned.get(workload).into_iter().flatten();
-        let pods =
-            owned.filter_map(|uid| self.pods.get(uid).map(Box::as_ref)).filter(|pod| pod.ended.is_none());
+        let pods = owned.filter_map(|uid| self.pods.get(uid)).filter(|pod| pod.ended.is_none());
         pods.filter(move |pod| {
             let service = self.identity(&pod.object.uid, now);
             service.is_some_and(|service| service.service_type == ServiceType::Workload)
@@ -123,7 +122,7 @@ impl Cluster {
     pub(super) fn slices_behind(&self, service: &Key) -> impl Iterator<Item = &EndpointSlice> {
         let names = self.slices_of.get(service).into_iter().flatten();
         let namespace = service.0.clone();
-        names.filter_map(move |name| self.slices.get(&(namespace.clone(), name.clone())).map(Box::as_ref))
+        names.filter_map(move |name| self.slices.get(&(namespace.clone(), name.clone())))
     }
 
     /// Since when no Service stands before a pod: since its own begin, or the end of the last one that did.

@@ -28,7 +28,7 @@ pub(crate) enum Found {
 impl Cluster {
     /// The pod of a cgroup: by UID, else by container.
     pub(crate) fn pod(&self, uid: &str, container: Option<&str>) -> Option<&Arc<str>> {
-        let known = self.pods.get_key_value(uid).map(|(uid, _)| uid);
+        let known = self.pods.get(uid).map(|pod| &pod.object.uid);
         known.or_else(|| self.containers.get(&ContainerId::new(container?)))
     }
 

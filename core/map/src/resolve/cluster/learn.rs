@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::owners::{GRACE, MAX_TOMBSTONES, Owner};
+use super::pods::KnownPod;
 use super::{Cluster, Kept, Key, MAX_OBJECTS};
 use crate::collections::{HashMap, Row};
 use crate::model::{KubernetesFact, KubernetesService, Namespace, Node, ServiceId, ServiceKind, Timestamp};
@@ -110,7 +111,7 @@ impl Cluster {
             self.selecting.entry(key.0.clone()).or_default().insert(key.1.clone());
         }
         self.touch_selected(&service, touched);
-        self.services.insert(key.clone(), Box::new(Kept { object: service, from, ended: None }));
+        self.services.insert(&key, Kept { object: service, from, ended: None });
         self.touch_endpoints(&key, touched);
     }
 
@@ -154,10 +155,9 @@ impl Cluster {
         if service.selector.is_empty() {
             return;
         }
-        for (uid, _) in
-            self.pods.iter().filter(|(_, pod)| service.selects(&pod.object.namespace, &pod.object.labels))
-        {
-            self.touch_pod(uid, touched);
+        let is_selected = |pod: &&Kept<KnownPod>| service.selects(&pod.object.namespace, &pod.object.labels);
+        for pod in self.pods.values().filter(is_selected) {
+            self.touch_pod(&pod.object.uid, touched);
         }
     }
 

@@ -13,6 +13,7 @@ mod policies;
 mod slices;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::hash::{Hash as _, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ use owners::Owners;
 use pods::KnownPod;
 pub(crate) use policies::{PodGroup, Policies};
 
-use crate::collections::{HashMap, Row};
+use crate::collections::{HashMap, Keyed, Row, Table};
 use crate::model::{
     AddressRange, ClusterScope, ContainerId, EndpointSlice, Ingress, KubernetesService, Labels, Node,
     ServiceRef, ServiceType, Timestamp,
@@ -54,16 +55,52 @@ impl<T> Kept<T> {
     }
 }
 
+impl<T: Keyed> Keyed for Kept<T> {
+    type Key = T::Key;
+
+    fn has_key(&self, key: &T::Key) -> bool {
+        self.object.has_key(key)
+    }
+
+    fn hash_key(&self, hasher: &mut impl Hasher) {
+        self.object.hash_key(hasher);
+    }
+}
+
+impl Keyed for KubernetesService {
+    type Key = Key;
+
+    fn has_key(&self, (namespace, name): &Key) -> bool {
+        self.name == *name && self.namespace == *namespace
+    }
+
+    fn hash_key(&self, hasher: &mut impl Hasher) {
+        (&self.namespace, &self.name).hash(hasher);
+    }
+}
+
+impl Keyed for EndpointSlice {
+    type Key = Key;
+
+    fn has_key(&self, (namespace, name): &Key) -> bool {
+        self.name == *name && self.namespace == *namespace
+    }
+
+    fn hash_key(&self, hasher: &mut impl Hasher) {
+        (&self.namespace, &self.name).hash(hasher);
+    }
+}
+
 /// Everything that is known of the cluster.
 #[derive(Debug, Default)]
 pub(crate) struct Cluster {
-    services: HashMap<Key, Box<Kept<KubernetesService>>>,
-    slices: HashMap<Key, Box<EndpointSlice>>,
+    services: Table<Kept<KubernetesService>>,
+    slices: Table<EndpointSlice>,
     /// Names of the Services of each namespace that select pods, those that have ended included.
     selecting: HashMap<Arc<str>, Row<Arc<str>>>,
     /// Names of the slices of each Service.
     slices_of: HashMap<Key, Row<Arc<str>>>,
-    pods: HashMap<Arc<str>, Box<Kept<KnownPod>>>,
+    pods: Table<Kept<KnownPod>>,
     nodes: HashMap<Arc<str>, Kept<Node>>,
     namespaces: HashMap<Arc<str>, Labels>,
     ingresses: HashMap<IngressKey, Ingress>,

@@ -1,6 +1,7 @@
 //! Pods, of which there are more than of anything else: what is kept of one, and what follows when one comes, changes or
 //! goes.
 
+use std::hash::{Hash as _, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use super::find::workload;
 use super::learn::{Touched, remove_from};
 use super::owners::Owner;
 use super::{Cluster, Kept, Key};
+use crate::collections::Keyed;
 use crate::model::{ContainerId, ContainerPort, Labels, Pod, PodOwner, Timestamp};
 
 /// What is kept of a pod. Of ten thousand pods each field counts: what tells nothing once the fact was taken (its name, its
@@ -24,6 +26,18 @@ pub(crate) struct KnownPod {
     containers: Box<[ContainerId]>,
     pub(crate) host_network: bool,
     pub(crate) ready: bool,
+}
+
+impl Keyed for KnownPod {
+    type Key = str;
+
+    fn has_key(&self, uid: &str) -> bool {
+        *self.uid == *uid
+    }
+
+    fn hash_key(&self, hasher: &mut impl Hasher) {
+        self.uid.hash(hasher);
+    }
 }
 
 impl KnownPod {
@@ -80,7 +94,7 @@ impl Cluster {
                 self.owners.begin(*address, &Owner::Pod(uid.clone()), from);
             }
         }
-        self.pods.insert(uid.clone(), Box::new(Kept { object: pod, from, ended: None }));
+        self.pods.insert(&uid, Kept { object: pod, from, ended: None });
         self.touch_pod(&uid, touched);
         if is_over {
             self.end_pod(&uid, at, touched);
@@ -89,7 +103,7 @@ impl Cluster {
 
     /// Takes back what a pod had and has no longer.
     fn withdraw_pod(&mut self, uid: &Arc<str>, now: &KnownPod, at: Timestamp, touched: &mut Touched) {
-        let Some(Kept { object: known, .. }) = self.pods.get(uid).map(Box::as_ref) else { return };
+        let Some(Kept { object: known, .. }) = self.pods.get(uid) else { return };
         for address in known.ips.iter().filter(|address| !now.ips.contains(address)) {
             self.owners.end(*address, &Owner::Pod(uid.clone()), at);
             touched.addresses.insert(address.to_canonical());
@@ -118,7 +132,7 @@ impl Cluster {
 
     pub(super) fn forget_pod(&mut self, uid: &Arc<str>) {
         self.members.forget(uid);
-        let Some(Kept { object: pod, .. }) = self.pods.remove(uid).map(|pod| *pod) else { return };
+        let Some(Kept { object: pod, .. }) = self.pods.remove(uid) else { return };
         for container in &pod.containers {
             self.containers.remove(container);
         }

@@ -11,7 +11,7 @@ impl Cluster {
     pub(super) fn set_slice(&mut self, slice: EndpointSlice, at: Timestamp, touched: &mut Touched) {
         let key = (slice.namespace.clone(), slice.name.clone());
         match self.slices.get(&key) {
-            Some(known) if **known == slice => return,
+            Some(known) if *known == slice => return,
             None if self.is_full(touched) => return,
             Some(_) | None => {}
         }
@@ -22,7 +22,7 @@ impl Cluster {
         self.add_by_hand(&service, &slice);
         self.touch_slice(&slice, touched);
         touched.declared.insert(service_id(&service));
-        self.slices.insert(key, Box::new(slice));
+        self.slices.insert(&key, slice);
     }
 
     pub(super) fn remove_slice(&mut self, key: &Key, at: Timestamp, touched: &mut Touched) {

@@ -1,9 +1,4 @@
-//! Collections with the crate's hasher: keyed at random, faster than std's on our short keys.
-
-pub(crate) use foldhash::fast::RandomState;
-
-pub(crate) type HashMap<K, V> = hashbrown::HashMap<K, V, RandomState>;
-pub(crate) type HashSet<K> = hashbrown::HashSet<K, RandomState>;
+//! Small sets.
 
 /// A set of a few, sorted, in as much room as they need: a tree has room for eleven as soon as there is one.
 #[derive(Debug)]
