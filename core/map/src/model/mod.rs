@@ -25,10 +25,10 @@ pub use gap::{Gap, GapReason};
 pub use health::{Health, HealthReason, HealthStatus};
 pub use ids::{EventId, RunId, ServiceId, ServiceKind};
 pub use kubernetes::{
-    AddressRange, BackendPort, ClusterScope, ContainerId, ContainerPort, EndpointSlice, Ingress,
-    IngressBackend, IngressKind, KubernetesFact, KubernetesService, LabelExpression, LabelOperator,
-    LabelSelector, Labels, Namespace, NetworkPolicy, Node, Pod, PodOwner, PodPhase, PolicyPeer, PolicyPort,
-    PolicyRule, ServicePort, SliceEndpoint, SlicePort,
+    AddressRange, BackendPort, ClusterScope, ContainerPort, EndpointSlice, Ingress, IngressBackend,
+    IngressKind, KubernetesFact, KubernetesService, LabelExpression, LabelOperator, LabelSelector, Labels,
+    Namespace, NetworkPolicy, Node, Pod, PodOwner, PodPhase, PolicyPeer, PolicyPort, PolicyRule, ServicePort,
+    SliceEndpoint, SlicePort,
 };
 pub use latency::ConnectLatency;
 pub use readings::{AgentStatistics, CaptureHealth, DurationHistogram, KernelEvents, Readings, Statistics};

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use servicemap_map::model::{
-    AddressRange, BackendPort, ClusterScope, ContainerId, ContainerPort, EndpointSlice, Fact, FactBody,
-    Ingress, IngressBackend, IngressKind, KubernetesFact, KubernetesService, LabelSelector, Labels,
-    Namespace, NetworkPolicy, Node, Origin, Pod, PodOwner, PodPhase, PolicyPeer, PolicyPort, PolicyRule,
-    ServicePort, ServiceType, SliceEndpoint, SlicePort, SourceId, Timestamp,
+    AddressRange, BackendPort, ClusterScope, ContainerPort, EndpointSlice, Fact, FactBody, Ingress,
+    IngressBackend, IngressKind, KubernetesFact, KubernetesService, LabelSelector, Labels, Namespace,
+    NetworkPolicy, Node, Origin, Pod, PodOwner, PodPhase, PolicyPeer, PolicyPort, PolicyRule, ServicePort,
+    ServiceType, SliceEndpoint, SlicePort, SourceId, Timestamp,
 };
 
 use super::{Lab, ip};
@@ -92,7 +92,7 @@ pub(crate) fn pod(namespace: &str, name: &str, owner: &str, address: &str) -> Po
         node: "far".into(),
         owner: PodOwner { kind: "Deployment".into(), name: owner.into(), uid: uid(owner).into() }.into(),
         labels: Labels::default(),
-        container_ids: vec![ContainerId::new(&container_of(&uid(name)))],
+        container_ids: vec![container_of(&uid(name)).into()],
         container_ports: Arc::new([]),
         phase: PodPhase::Running,
         ready: true,

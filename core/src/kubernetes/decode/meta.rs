@@ -37,6 +37,9 @@ pub(super) struct Annotations {
     /// The class of an Ingress, before there was a field for it.
     #[serde(rename = "kubernetes.io/ingress.class")]
     pub(super) ingress_class: Option<String>,
+    /// Of the object that stands for a static pod, which the kubelet has from a file.
+    #[serde(rename = "kubernetes.io/config.mirror")]
+    pub(super) mirror: Option<String>,
 }
 
 /// One owner.

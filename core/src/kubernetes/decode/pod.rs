@@ -1,9 +1,10 @@
 //! Pods.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::Deserialize;
-use servicemap_map::model::{ContainerId, ContainerPort, Pod as PodFact, PodPhase};
+use servicemap_map::model::{ContainerPort, Pod as PodFact, PodPhase};
 
 use super::meta::{Condition, Meta, instant};
 use super::owner::{self, OwnedPod};
@@ -86,6 +87,8 @@ struct ContainerStatus {
 pub(super) fn item(pod: Pod, names: &mut Names) -> Item {
     let Pod { mut metadata, spec, status } = pod;
     let version = metadata.version();
+    // The path of any other pod's cgroup has its UID.
+    let is_static = metadata.annotations.mirror.is_some();
     let (owner, controller) = owner::of_pod(&mut metadata, &spec.node_name, names);
     let (namespace, name) = metadata.names(names);
     let uid = names.text(metadata.uid);
@@ -108,7 +111,7 @@ pub(super) fn item(pod: Pod, names: &mut Names) -> Item {
         node: names.text(spec.node_name),
         owner: owner.into(),
         labels: names.labels(metadata.labels),
-        container_ids: container_ids(&status),
+        container_ids: if is_static { container_ids(&status) } else { Vec::new() },
         container_ports: names.ports(container_ports),
         phase: phase(status.phase.as_deref()),
         ready: status.conditions.iter().any(|one| one.condition_type == "Ready" && one.status == "True"),
@@ -134,12 +137,12 @@ fn ips(status: &Status) -> Vec<IpAddr> {
 }
 
 /// Ids without the runtime before them: `containerd://ID`.
-fn container_ids(status: &Status) -> Vec<ContainerId> {
+fn container_ids(status: &Status) -> Vec<Arc<str>> {
     let all = status.container_statuses.iter();
     let all = all.chain(&status.init_container_statuses).chain(&status.ephemeral_container_statuses);
     let ids = all.filter_map(|one| one.container_id.as_deref());
     let ids = ids.map(|id| id.split_once("://").map_or(id, |(_, id)| id));
-    exact(ids.filter(|id| !id.is_empty()).map(ContainerId::new))
+    exact(ids.filter(|id| !id.is_empty()).map(Into::into))
 }
 
 /// `Unknown` (its node does not answer) leaves the pod its addresses.

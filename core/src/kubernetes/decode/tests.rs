@@ -1,9 +1,8 @@
 //! Objects as API servers send them, cut to what a reader of these tests has to see.
 
 use servicemap_map::model::{
-    BackendPort, ContainerId, ContainerPort, IngressBackend, IngressKind, KubernetesService, LabelOperator,
-    Node, Pod, PodOwner, PodPhase, PolicyPeer, PolicyPort, ServicePort, ServiceType, SliceEndpoint,
-    SlicePort,
+    BackendPort, ContainerPort, IngressBackend, IngressKind, KubernetesService, LabelOperator, Node, Pod,
+    PodOwner, PodPhase, PolicyPeer, PolicyPort, ServicePort, ServiceType, SliceEndpoint, SlicePort,
 };
 
 use super::*;
@@ -213,7 +212,7 @@ pub(super) const POD: &str = r#"{
 }"#;
 
 #[test]
-fn a_pod_is_read_with_its_addresses_containers_and_ports() {
+fn a_pod_is_read_with_its_addresses_and_ports() {
     let owned = pod(POD);
     let port = |name: &str, port| ContainerPort { name: name.into(), port };
     let expected = Pod {
@@ -225,7 +224,7 @@ fn a_pod_is_read_with_its_addresses_containers_and_ports() {
         node: "n1".into(),
         owner: PodOwner { kind: "Deployment".into(), name: "web".into(), uid: "".into() }.into(),
         labels: [("app", "web"), ("pod-template-hash", "5d4f9")].into_iter().collect(),
-        container_ids: vec![ContainerId::new("aaaa"), ContainerId::new("bbbb")],
+        container_ids: Vec::new(),
         container_ports: [port("http", 8080), port("", 15001)].into(),
         phase: PodPhase::Running,
         ready: true,
@@ -237,6 +236,13 @@ fn a_pod_is_read_with_its_addresses_containers_and_ports() {
         (&*controller.uid, controller.kind, controller.is_certain),
         ("rs-1", ControllerKind::ReplicaSet, true)
     );
+}
+
+#[test]
+fn a_static_pod_is_known_by_its_containers() {
+    let mirror = r#""annotations": {"kubernetes.io/config.mirror": "0123", "#;
+    let owned = pod(&POD.replacen(r#""annotations": {"#, mirror, 1));
+    assert_eq!(owned.pod.container_ids, ["aaaa".into(), "bbbb".into()]);
 }
 
 #[test]

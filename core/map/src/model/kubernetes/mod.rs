@@ -3,7 +3,6 @@
 //! Each fact states an object as a whole: telling it again changes nothing, and a later one takes the place of an earlier
 //! one of the same name. The instant of the fact is when the object became so, as far as the source knows.
 
-mod container;
 mod ingress;
 mod labels;
 mod policy;
@@ -12,7 +11,6 @@ mod range;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub use container::ContainerId;
 pub use ingress::{BackendPort, Ingress, IngressBackend, IngressKind};
 pub use labels::{LabelExpression, LabelOperator, LabelSelector, Labels};
 pub use policy::{NetworkPolicy, PolicyPeer, PolicyPort, PolicyRule};
@@ -195,7 +193,7 @@ pub struct Pod {
     pub namespace: Arc<str>,
     /// Its name.
     pub name: Arc<str>,
-    /// Its UID, as in its cgroup's path.
+    /// Its UID, as in its cgroup's path unless it is a static pod.
     pub uid: Arc<str>,
     /// `status.podIPs`; empty until its sandbox is up. A host-network pod has its node's.
     pub ips: Vec<IpAddr>,
@@ -208,8 +206,9 @@ pub struct Pod {
     /// All labels of the pod: any of them may be in a selector of a Service or network policy that comes later. Annotations
     /// are not among them.
     pub labels: Labels,
-    /// Ids of its containers.
-    pub container_ids: Vec<ContainerId>,
+    /// Ids of its containers, without `containerd://` and the like, where its UID is not in its cgroup's path: of a static pod,
+    /// whose path has the hash of its manifest.
+    pub container_ids: Vec<Arc<str>>,
     /// TCP ports that its containers declare. Copies share one row, as labels do.
     pub container_ports: Arc<[ContainerPort]>,
     /// Where it is in its life.

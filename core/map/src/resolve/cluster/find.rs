@@ -9,7 +9,7 @@ use super::members::Place;
 use super::owners::Owner;
 use super::pods::KnownPod;
 use super::{Cluster, Kept, Key};
-use crate::model::{ContainerId, KubernetesService, ServiceRef, ServiceType, Timestamp};
+use crate::model::{KubernetesService, ServiceRef, ServiceType, Timestamp};
 
 /// A pod leaves its Services' slices a little before its own end is told. What it did until then was the Service's.
 const LEAVES_BEFORE_END: Duration = Duration::from_secs(10);
@@ -29,7 +29,7 @@ impl Cluster {
     /// The pod of a cgroup: by UID, else by container.
     pub(crate) fn pod(&self, uid: &str, container: Option<&str>) -> Option<&Arc<str>> {
         let known = self.pods.get(uid).map(|pod| &pod.object.uid);
-        known.or_else(|| self.containers.get(&ContainerId::new(container?)))
+        known.or_else(|| self.containers.get(container?))
     }
 
     /// Whether a pod has its network namespace for itself.

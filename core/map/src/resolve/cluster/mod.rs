@@ -27,8 +27,8 @@ pub(crate) use policies::{PodGroup, Policies};
 
 use crate::collections::{HashMap, Keyed, Row, Table};
 use crate::model::{
-    AddressRange, ClusterScope, ContainerId, EndpointSlice, Ingress, KubernetesService, Labels, Node,
-    ServiceRef, ServiceType, Timestamp,
+    AddressRange, ClusterScope, EndpointSlice, Ingress, KubernetesService, Labels, Node, ServiceRef,
+    ServiceType, Timestamp,
 };
 
 /// Namespace and name.
@@ -115,8 +115,8 @@ pub(crate) struct Cluster {
     exposed: HashMap<Key, BTreeSet<IngressKey>>,
     /// Services by node port.
     node_ports: HashMap<u16, BTreeSet<Key>>,
-    /// Pods by container id.
-    containers: HashMap<ContainerId, Arc<str>>,
+    /// Static pods by container id.
+    containers: HashMap<Arc<str>, Arc<str>>,
     /// Pods that live in the network namespace of a node, by the node's name.
     host_pods: HashMap<Arc<str>, Row<Arc<str>>>,
     /// Pods of each owner.

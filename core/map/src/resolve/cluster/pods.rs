@@ -10,7 +10,7 @@ use super::learn::{Touched, remove_from};
 use super::owners::Owner;
 use super::{Cluster, Kept, Key};
 use crate::collections::Keyed;
-use crate::model::{ContainerId, ContainerPort, Labels, Pod, PodOwner, Timestamp};
+use crate::model::{ContainerPort, Labels, Pod, PodOwner, Timestamp};
 
 /// What is kept of a pod. Of ten thousand pods each field counts: what tells nothing once the fact was taken (its name, its
 /// phase) is left out, rows have no spare room, and what pods of one owner have in common they share.
@@ -23,7 +23,7 @@ pub(crate) struct KnownPod {
     pub(crate) labels: Labels,
     pub(crate) ips: Box<[IpAddr]>,
     pub(crate) container_ports: Arc<[ContainerPort]>,
-    containers: Box<[ContainerId]>,
+    containers: Box<[Arc<str>]>,
     pub(crate) host_network: bool,
     pub(crate) ready: bool,
 }
@@ -83,7 +83,7 @@ impl Cluster {
             return;
         }
         for container in &pod.containers {
-            self.containers.insert(*container, uid.clone());
+            self.containers.insert(container.clone(), uid.clone());
         }
         self.owned.entry(pod.owner_key()).or_default().insert(uid.clone());
         if pod.host_network {
@@ -164,7 +164,7 @@ mod tests {
             node: "".into(),
             owner: PodOwner { kind: "ReplicaSet".into(), name: owner.into(), uid: "".into() }.into(),
             labels: Labels::default(),
-            container_ids: vec![ContainerId::new(container)],
+            container_ids: vec![container.into()],
             container_ports: Arc::new([]),
             phase: PodPhase::Running,
             ready: true,
