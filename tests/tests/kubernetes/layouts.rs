@@ -15,6 +15,8 @@ use servicemap_tests::skip::Need;
 use crate::account;
 
 const DONE: Duration = Duration::from_mins(2);
+/// Longer than it takes: the map is asked for when everything has happened.
+const OBSERVED: &str = "5m";
 /// No container says that it listens there, so no address leads to who does.
 const PORT: u16 = 7000;
 
@@ -90,7 +92,7 @@ fn both_ends_are_known_under_every_driver_runtime_and_hierarchy() {
     lab.plane.apply_text(&objects());
     lab.all_ready("layouts");
 
-    let mut map = observe(&account::kubeconfig(&lab.plane), "8s");
+    let mut map = observe(&account::kubeconfig(&lab.plane), OBSERVED);
     let mut expected = BTreeMap::new();
     for (index, layout) in LAYOUTS.iter().enumerate() {
         let (client, next) = (node(index), (index + 1) % LAYOUTS.len());
@@ -106,7 +108,7 @@ fn both_ends_are_known_under_every_driver_runtime_and_hierarchy() {
             (u64::from(count), source_rule.to_owned(), destination_rule.to_owned()),
         );
     }
-    map.process.wait_for_end(DONE);
+    map.process.terminate(DONE);
     let connections = map.connections();
     let found: BTreeMap<_, _> =
         within(&connections, &["layouts"]).map(|one| (line(one), seen(one))).collect();
