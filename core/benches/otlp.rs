@@ -37,6 +37,8 @@ fn event(number: u16) -> Arc<Event> {
             side: Side::Client,
             source_rule: "cgroup",
             destination_rule: "address",
+            source_candidates: Vec::new(),
+            destination_candidates: Vec::new(),
             direction_known: true,
         },
         example: Some(SocketExample {

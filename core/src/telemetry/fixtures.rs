@@ -69,6 +69,8 @@ pub(crate) fn connection(first_seen: u64, port: u16, totals: FlowTotals) -> Arc<
             side: Side::Client,
             source_rule: "program",
             destination_rule: "address",
+            source_candidates: Vec::new(),
+            destination_candidates: Vec::new(),
             direction_known: true,
         },
         example: Some(SocketExample {

@@ -128,6 +128,8 @@ pub(super) fn connection() -> Arc<Connection> {
             side: Side::Client,
             source_rule: "cgroup",
             destination_rule: "listener",
+            source_candidates: Vec::new(),
+            destination_candidates: Vec::new(),
             direction_known: true,
         },
         example: Some(SocketExample {

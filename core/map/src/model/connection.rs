@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{ConnectLatency, ServiceRef, SocketExample, Timestamp};
+use super::{ConnectLatency, ServiceId, ServiceRef, SocketExample, Timestamp};
 
 /// Failed attempts and connections, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -112,6 +112,13 @@ pub struct Provenance {
     /// `pod` (the address of one), `node_port`, `host_port` (of a pod in the node's network), `node`, `unresolved`,
     /// `unwatched`.
     pub destination_rule: &'static str,
+    /// Other Services behind which the source's pod was too, sorted; bounded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub source_candidates: Vec<ServiceId>,
+    /// Other Services behind which the destination's pod was too at that port, sorted; bounded. Those where a client that
+    /// asked for the pod's own address may have been meant to go.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub destination_candidates: Vec<ServiceId>,
     /// Whether the direction was seen; otherwise it was inferred from who listens.
     pub direction_known: bool,
 }

@@ -262,7 +262,12 @@ impl Resolver {
 
     /// The pod of a socket, by UID, and the rule that says so: whose network namespace it is in, where a pod has that for
     /// itself, else whose cgroup.
-    fn pod(&self, machine: &Machine, cgroup: u64, netns: u32) -> Option<(&Arc<str>, &'static str)> {
+    pub(super) fn pod(
+        &self,
+        machine: &Machine,
+        cgroup: u64,
+        netns: u32,
+    ) -> Option<(&Arc<str>, &'static str)> {
         let by_cgroup = machine.names.pod(cgroup).and_then(|path| self.known_pod(path));
         let home = machine.homes.get(netns);
         let by_network = home.and_then(|home| self.known_pod(home.pod.as_ref()?));

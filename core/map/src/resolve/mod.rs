@@ -4,6 +4,7 @@
 //! knows services as they are kept in the map; it only says what they are called.
 
 mod addresses;
+mod candidates;
 mod cgroup;
 mod cluster;
 mod ends;
@@ -13,6 +14,7 @@ mod machines;
 mod names;
 mod pod_path;
 
+pub(crate) use candidates::Candidates;
 pub(crate) use cluster::{Declared, PodGroup, Policies};
 pub(crate) use ends::{Ends, Instant, Party, Resolver, VIA_NODE};
 pub use homes::is_container_cgroup;

@@ -207,6 +207,9 @@ impl State {
         for edge in edges {
             self.remove_edge(edge, at, false);
         }
+        for edge in self.edges.values_mut() {
+            edge.cannot_be(id);
+        }
         self.remove_services(&[service], |_| at);
         self.left_services.retain(|left| *left != service);
     }

@@ -8,8 +8,14 @@ use super::sides::{BothSides, Count};
 use super::slots::{Id, Slots};
 use super::sums::{Arrival, Counts, Sums};
 use crate::collections::HashMap;
-use crate::model::{Connection, ConnectionRef, MachineId, Provenance, ServiceType, Side, Timestamp};
-use crate::resolve::VIA_NODE;
+use crate::model::{
+    Connection, ConnectionRef, MachineId, Provenance, ServiceId, ServiceRef, ServiceType, Side, Timestamp,
+};
+use crate::resolve::{Candidates, VIA_NODE};
+
+/// Services that one end of an edge might have been called as well: as many as pods have that are before several Services,
+/// and some. Of more the first ones by name are kept.
+const MAX_CANDIDATES: usize = 16;
 
 /// What consumers were told of an edge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +46,8 @@ pub(crate) struct Edge {
     side: Side,
     source_rule: &'static str,
     pub(crate) destination_rule: &'static str,
+    /// Who else its ends might have been called; nobody, nearly always.
+    candidates: Option<Box<Candidates>>,
     /// All of its flows and what they left behind.
     pub(crate) sums: Sums,
     /// The counts of its sums by machine and side; only where several machines count.
@@ -88,6 +96,7 @@ impl Edge {
             side,
             source_rule: rules.0,
             destination_rule: rules.1,
+            candidates: None,
             sums: Sums::default(),
             sides: None,
             retired: None,
@@ -159,6 +168,9 @@ impl Edge {
         self.failing = self.failing.or(other.failing);
         self.told.merge(other.told);
         self.seen_by(other.side, (other.source_rule, other.destination_rule));
+        if let Some(candidates) = &other.candidates {
+            self.may_be(candidates);
+        }
         self.cache.take();
     }
 
@@ -170,6 +182,35 @@ impl Edge {
             (None, Some(theirs)) => theirs.total(),
             (None, None) => sums.counts,
         }
+    }
+
+    /// Its ends might have been called like these as well.
+    pub(crate) fn may_be(&mut self, others: &Candidates) {
+        let known = self.candidates.get_or_insert_default();
+        let before = Candidates::clone(known);
+        add_names(&mut known.source, &others.source);
+        add_names(&mut known.destination, &others.destination);
+        if **known != before {
+            self.cache.take();
+        }
+    }
+
+    /// There is no such service any more.
+    pub(crate) fn cannot_be(&mut self, service: &ServiceId) {
+        let Some(known) = &mut self.candidates else { return };
+        known.source.retain(|other| other != service);
+        known.destination.retain(|other| other != service);
+        self.cache.take();
+    }
+
+    /// Candidates for its two ends, but for who they are.
+    fn candidates(&self) -> [Vec<ServiceId>; 2] {
+        let Some(known) = &self.candidates else { return [Vec::new(), Vec::new()] };
+        let but = |all: &[ServiceId], end: &ServiceRef| {
+            let id = end.id();
+            all.iter().filter(|other| **other != id).cloned().collect()
+        };
+        [but(&known.source, &self.reference.source), but(&known.destination, &self.reference.destination)]
     }
 
     /// Its ends were named by these rules.
@@ -261,6 +302,7 @@ impl Edge {
     /// As consumers see it.
     pub(crate) fn view(&self) -> Arc<Connection> {
         let build = || {
+            let [source_candidates, destination_candidates] = self.candidates();
             Arc::new(Connection {
                 edge: self.reference.clone(),
                 totals: self.sums.totals(),
@@ -271,6 +313,8 @@ impl Edge {
                     side: self.side,
                     source_rule: self.source_rule,
                     destination_rule: self.destination_rule,
+                    source_candidates,
+                    destination_candidates,
                     direction_known: self.sums.direction_seen(),
                 },
                 example: self.sums.example.as_ref().map(|(_, example)| example.clone()),
@@ -278,6 +322,14 @@ impl Edge {
         };
         self.cache.get_or_init(build).clone()
     }
+}
+
+/// Adds names that are not among the sorted ones, of which the first ones are kept.
+fn add_names(known: &mut Vec<ServiceId>, more: &[ServiceId]) {
+    known.extend_from_slice(more);
+    known.sort_unstable();
+    known.dedup();
+    known.truncate(MAX_CANDIDATES);
 }
 
 /// All edges.

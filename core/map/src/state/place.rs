@@ -48,6 +48,8 @@ impl State {
         if self.is_there(flow, &ends, client) {
             if is_fresh {
                 self.add(id, &fresh.sums, now);
+            } else {
+                self.note_candidates(id, &ends, when);
             }
             return;
         }
@@ -63,6 +65,18 @@ impl State {
             self.leave_history(id);
         }
         self.relocate(id, (&ends, client), &fresh.sums, now);
+        self.note_candidates(id, &ends, when);
+    }
+
+    /// The edge of a flow says how else its ends might have been called.
+    fn note_candidates(&mut self, id: Id<Flow>, ends: &Ends, when: Instant) {
+        let Some(flow) = self.flows.get(id) else { return };
+        let Place::Edge(edge) = flow.place else { return };
+        if let Some(candidates) = self.resolver.candidates(&flow.key, ends, when)
+            && let Some(edge) = self.edges.get_mut(edge)
+        {
+            edge.may_be(&candidates);
+        }
     }
 
     /// The ends of a flow. A Service that was deleted, and has left the map, does not come back by what is told of it late:

@@ -62,6 +62,8 @@ fn edge(
             side: Side::Client,
             source_rule: "cgroup",
             destination_rule: "listener",
+            source_candidates: Vec::new(),
+            destination_candidates: Vec::new(),
             direction_known: true,
         },
         example: Some(SocketExample {

@@ -97,7 +97,7 @@ impl Cluster {
         }
     }
 
-    fn places<'a>(
+    pub(super) fn places<'a>(
         &'a self,
         pod: &'a Kept<KnownPod>,
         at: Timestamp,
@@ -182,12 +182,8 @@ impl Cluster {
 
     /// The node of the pod with an address of its own that this is.
     pub(crate) fn node_of_pod(&self, address: IpAddr, when: Instant) -> Option<&Arc<str>> {
-        let owners = self.owners.at(address, when.at, when.generation);
-        let pod = owners.into_iter().find_map(|owner| match owner {
-            Owner::Pod(uid) => self.pods.get(uid),
-            Owner::Service(_) | Owner::Node(_) => None,
-        });
-        pod.map(|pod| &pod.object.node)
+        let pod = self.pods.get(self.pod_at(address, when)?)?;
+        Some(&pod.object.node)
     }
 
     /// Whether any fact has come.

@@ -7,6 +7,7 @@ mod find;
 mod heirs;
 mod learn;
 mod members;
+mod others;
 mod owners;
 mod pods;
 mod policies;
