@@ -15,11 +15,16 @@
 
 mod access;
 mod atomic;
+mod begin;
 mod cgroup;
 mod counters;
+mod describe;
+mod end;
+mod figures;
 mod flow;
 mod globals;
 mod listen;
+mod listening;
 mod maps;
 mod pass;
 mod refresh;

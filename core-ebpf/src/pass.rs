@@ -9,11 +9,13 @@ use crate::{
     access::{Access, Copied, Kernel, Typed},
     atomic::{add32, replace32},
     counters::{control, count},
+    describe,
+    figures::Figures,
     flow::{self, Purpose},
     globals::*,
     listen,
     socket::{self, AF_INET, AF_INET6, IPPROTO_MPTCP},
-    state::{self, CLOSE_WAIT, ESTABLISHED, LISTEN, SYN_SENT},
+    state::{LISTEN, SYN_SENT, is_open},
     store::{InMap, Store},
 };
 
@@ -75,7 +77,7 @@ unsafe fn take_up<A: Access, S: Store>(sk: Kernel, task: Kernel) {
             if S::get(sk).is_null() {
                 listener::<A, S>(sk, netns, task);
             }
-        } else if pass == PASS_CONNECTIONS && (now == ESTABLISHED || now == CLOSE_WAIT || now == SYN_SENT) {
+        } else if pass == PASS_CONNECTIONS && (is_open(now) || now == SYN_SENT) {
             if S::get(sk).is_null() {
                 connection::<A, S>(sk, netns, task, now);
             }
@@ -88,7 +90,7 @@ unsafe fn listener<A: Access, S: Store>(sk: Kernel, netns: u32, task: Kernel) {
     // SAFETY: as `take_up`.
     unsafe {
         let mut state = SocketState::ZERO;
-        state::describe_listener::<A, Typed>(sk, netns, task, &mut state);
+        describe::listener::<A, Typed>(sk, netns, task, &mut state);
         state.phase = PHASE_PENDING;
         if state.key.port == 0 {
             return;
@@ -117,16 +119,14 @@ unsafe fn connection<A: Access, S: Store>(sk: Kernel, netns: u32, task: Kernel, 
     // SAFETY: as `take_up`.
     unsafe {
         let mut state = SocketState::ZERO;
-        if now == SYN_SENT || !state::describe_in::<A>(sk, netns, &mut state) {
-            state::describe_out::<A>(sk, netns, &mut state);
+        if now == SYN_SENT || !describe::inbound::<A>(sk, netns, &mut state) {
+            describe::out::<A>(sk, netns, &mut state);
             state.key.program = socket::program::<Typed>(task);
             state.tgid = socket::tgid::<Typed>(task);
         }
         let tcp = A::tcp(sk);
         if !tcp.is_null() {
-            state.bytes_sent = A::read(tcp, TCP_BYTES_ACKED.load());
-            state.bytes_received = A::read(tcp, TCP_BYTES_RECEIVED.load());
-            state.retransmits = A::read(tcp, TCP_TOTAL_RETRANS.load());
+            Figures::of::<A>(tcp).keep(&mut state);
         }
         // An attempt under way is counted by its outcome.
         state.phase = if now == SYN_SENT { PHASE_CONNECTING } else { PHASE_PENDING };
@@ -135,7 +135,7 @@ unsafe fn connection<A: Access, S: Store>(sk: Kernel, netns: u32, task: Kernel, 
             count(LOST_STORAGE);
             return;
         }
-        if now == SYN_SENT {
+        if (*kept).phase != PHASE_PENDING {
             return;
         }
         // From here on the state is what a close finds. Exactly one side takes PENDING away: this one counts an opening

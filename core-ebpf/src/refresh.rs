@@ -12,11 +12,12 @@ use servicemap_ebpf_layout::*;
 use crate::{
     access::{Access, Kernel, Typed},
     atomic::{add32, add64, replace32, replace64},
-    counters::control,
+    counters::{control, count},
+    figures::{Figures, add_rtt},
     flow::{self, Purpose},
     globals::*,
     maps::STORAGE,
-    state::{CLOSE, LISTEN, SYN_RECV, SYN_SENT, add_rtt},
+    state::{is_asked_for, is_open},
 };
 
 #[repr(C)]
@@ -48,6 +49,7 @@ pub(crate) unsafe fn visit(context: *mut c_void) {
         let phase = ptr::read_volatile(&raw const (*kept).phase);
         match phase {
             PHASE_OPEN => open(sk, kept),
+            PHASE_CLOSING => closing(sk, kept),
             PHASE_LISTENING => add_open(flow::entry::<Typed>(sk, kept, Purpose::Refresh)),
             PHASE_CONNECTING | PHASE_MISSED | PHASE_MISSED_OLD => missed(sk, kept, phase),
             _ => {}
@@ -63,6 +65,13 @@ unsafe fn add_open(value: *mut FlowValue) {
     }
 }
 
+/// The state that others see of a socket.
+#[inline(always)]
+unsafe fn state_of(sk: Kernel) -> i32 {
+    // SAFETY: a member of `struct sock`.
+    unsafe { i32::from(Typed::read::<u8>(sk, SOCK_STATE.load())) }
+}
+
 /// Counts an open connection, and its bytes since it was last counted.
 #[inline(always)]
 unsafe fn open(sk: Kernel, kept: *mut SocketState) {
@@ -73,39 +82,61 @@ unsafe fn open(sk: Kernel, kept: *mut SocketState) {
         if value.is_null() || !replace32(&raw mut (*kept).phase, PHASE_OPEN, PHASE_REFRESHED) {
             return;
         }
-        add32(&raw mut (*value).open, 1);
         let tcp = Typed::tcp(sk);
         if !tcp.is_null() {
             bytes(tcp, kept, value);
         }
-        replace32(&raw mut (*kept).phase, PHASE_REFRESHED, PHASE_OPEN);
+        let now = state_of(sk);
+        if is_open(now) || is_asked_for(now) {
+            // (The program that counts an opening runs before its new state can be seen.)
+            add32(&raw mut (*value).open, 1);
+            replace32(&raw mut (*kept).phase, PHASE_REFRESHED, PHASE_OPEN);
+        } else if replace32(&raw mut (*kept).phase, PHASE_REFRESHED, PHASE_CLOSING) {
+            // The kernel did not run the program when its FIN left.
+            count(COUNT_CLOSE);
+            add32(&raw mut (*value).closed, 1);
+        }
+    }
+}
+
+/// Counts the bytes of a connection whose own FIN has left: the other side may go on for long.
+#[inline(always)]
+unsafe fn closing(sk: Kernel, kept: *mut SocketState) {
+    // SAFETY: a socket and its state.
+    unsafe {
+        let tcp = Typed::tcp(sk);
+        if tcp.is_null() || !Figures::of::<Typed>(tcp).exceed(&Figures::counted(kept)) {
+            return;
+        }
+        let value = flow::entry::<Typed>(sk, kept, Purpose::Refresh);
+        if !value.is_null() {
+            bytes(tcp, kept, value);
+        }
     }
 }
 
 #[inline(always)]
 unsafe fn bytes(tcp: Kernel, kept: *mut SocketState, value: *mut FlowValue) {
-    // SAFETY: a `tcp_sock` and map values. What was counted before is read before what there is now, so the difference is
-    // never negative; if a close was faster, it has counted everything.
+    // SAFETY: a `tcp_sock` and map values. What was counted before is read before what there is now; if a close was
+    // faster, it has counted everything, and its FIN before that is acknowledged.
     unsafe {
-        let sent_before = ptr::read_volatile(&raw const (*kept).bytes_sent);
-        let received_before = ptr::read_volatile(&raw const (*kept).bytes_received);
-        let again_before = ptr::read_volatile(&raw const (*kept).retransmits);
-        let sent: u64 = Typed::read(tcp, TCP_BYTES_ACKED.load());
-        let received: u64 = Typed::read(tcp, TCP_BYTES_RECEIVED.load());
-        let again: u32 = Typed::read(tcp, TCP_TOTAL_RETRANS.load());
+        let before = Figures::counted(kept);
+        let now = Figures::of::<Typed>(tcp);
         let mut moved = false;
-        if sent != sent_before && replace64(&raw mut (*kept).bytes_sent, sent_before, sent) {
-            add64(&raw mut (*value).bytes_sent, sent.wrapping_sub(sent_before));
+        if now.sent > before.sent && replace64(&raw mut (*kept).bytes_sent, before.sent, now.sent) {
+            add64(&raw mut (*value).bytes_sent, now.sent - before.sent);
             moved = true;
         }
-        if received != received_before
-            && replace64(&raw mut (*kept).bytes_received, received_before, received)
+        if now.received > before.received
+            && replace64(&raw mut (*kept).bytes_received, before.received, now.received)
         {
-            add64(&raw mut (*value).bytes_received, received.wrapping_sub(received_before));
+            add64(&raw mut (*value).bytes_received, now.received - before.received);
             moved = true;
         }
-        if again != again_before && replace32(&raw mut (*kept).retransmits, again_before, again) {
-            add32(&raw mut (*value).retransmits, again.wrapping_sub(again_before));
+        if now.retransmits != before.retransmits
+            && replace32(&raw mut (*kept).retransmits, before.retransmits, now.retransmits)
+        {
+            add32(&raw mut (*value).retransmits, now.retransmits.wrapping_sub(before.retransmits));
         }
         if moved {
             add_rtt::<Typed>(tcp, value);
@@ -119,8 +150,7 @@ unsafe fn bytes(tcp: Kernel, kept: *mut SocketState, value: *mut FlowValue) {
 unsafe fn missed(sk: Kernel, kept: *mut SocketState, phase: u32) {
     // SAFETY: a socket and its state.
     unsafe {
-        let now = i32::from(Typed::read::<u8>(sk, SOCK_STATE.load()));
-        if now == SYN_SENT || now == SYN_RECV || now == CLOSE || now == LISTEN {
+        if !is_open(state_of(sk)) {
             return;
         }
         let value = flow::entry::<Typed>(sk, kept, Purpose::Refresh);

@@ -142,7 +142,7 @@ pub struct FlowValue {
     pub opened: u32,
     /// Of [`Self::opened`], those from before the start.
     pub preexisting: u32,
-    /// Established connections that ended.
+    /// Established connections that are open no more: their own FIN has left, or they are gone.
     pub closed: u32,
     /// Attempts that their own side gave up.
     pub abandoned: u32,
@@ -218,7 +218,7 @@ pub const PHASE_OPEN: u32 = 2;
 pub const PHASE_LISTENING: u32 = 3;
 /// The first pass found it and is about to count it.
 pub const PHASE_PENDING: u32 = 4;
-/// Its end was dealt with; nobody may count it again.
+/// Its end was dealt with, or is being so just now; nobody may count it again.
 pub const PHASE_CLOSED: u32 = 5;
 /// Open, but there was no room to count it: the next refresh pass does, or its end counts its whole life.
 pub const PHASE_MISSED: u32 = 6;
@@ -228,6 +228,8 @@ pub const PHASE_MISSED_OLD: u32 = 7;
 pub const PHASE_REFRESHED: u32 = 8;
 /// A later subflow of an MPTCP connection, which counts by its first one.
 pub const PHASE_SUBFLOW: u32 = 9;
+/// Counted as closed, since its own FIN has left; what it still moves is counted when it is gone.
+pub const PHASE_CLOSING: u32 = 10;
 
 /// What a socket's storage remembers.
 #[repr(C)]

@@ -278,3 +278,26 @@ pub(super) fn transparent_connect(from: [u8; 4], port: u16) -> io::Result<std::n
     }
     Ok(socket.into())
 }
+
+/// Drops whatever comes to a socket, as a network that leads nowhere does; [`undeafen`] ends it.
+#[cfg(test)]
+pub(super) fn deafen(socket: impl AsFd) -> io::Result<()> {
+    // A classic filter of one instruction: `ret 0`.
+    let mut nothing = libc::sock_filter { code: 6, jt: 0, jf: 0, k: 0 };
+    let filter = libc::sock_fprog { len: 1, filter: &raw mut nothing };
+    let (level, option) = (libc::SOL_SOCKET, libc::SO_ATTACH_FILTER);
+    let value = (&raw const filter).cast();
+    // SAFETY: a system call on a borrowed descriptor; the filter and its one instruction are alive.
+    checked(unsafe { libc::setsockopt(raw(socket), level, option, value, size(&filter)) })
+}
+
+/// Ends what [`deafen`] began.
+#[cfg(test)]
+pub(super) fn undeafen(socket: impl AsFd) -> io::Result<()> {
+    let unused = 0_i32;
+    let (level, option) = (libc::SOL_SOCKET, libc::SO_DETACH_FILTER);
+    // SAFETY: a system call on a borrowed descriptor; the value is a whole integer.
+    checked(unsafe {
+        libc::setsockopt(raw(socket), level, option, (&raw const unused).cast(), size(&unused))
+    })
+}

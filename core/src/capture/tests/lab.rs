@@ -119,6 +119,7 @@ impl Sums {
                         }
                         sum.bytes_sent += flow.bytes_sent;
                         sum.bytes_received += flow.bytes_received;
+                        sum.retransmits += flow.retransmits;
                     })
                     .or_insert_with(|| flow.clone());
             }

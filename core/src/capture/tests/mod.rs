@@ -4,6 +4,7 @@
 
 mod accuracy;
 mod before;
+mod closing;
 mod lab;
 mod load;
 mod proxies;
