@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -137,7 +138,7 @@ func (p *pod) makeNetwork() error {
 	}
 	link := "v" + string(p.object.UID[:8])
 	if err := ip(n.namespace,
-		"link add "+link+" type veth peer name eth0 netns "+p.namespace,
+		"link add "+link+" type veth peer name eth0 address "+hardwareAddress(p.addresses[0])+" netns "+p.namespace,
 		"link set "+link+" master "+podBridge+" up",
 		// So that a pod reaches its own Service.
 		"link set "+link+" type bridge_slave hairpin on"); err != nil {
@@ -151,6 +152,13 @@ func (p *pod) makeNetwork() error {
 			"route add default via "+nth(n.podRanges[i], 1).String())
 	}
 	return ip(p.namespace, lines...)
+}
+
+// hardwareAddress is made of a pod's address, as CNI plugins make it (or else announce it, or route): who has talked to
+// the pod that had the address before reaches the next one at once, and not when its neighbour table has noticed.
+func hardwareAddress(address string) string {
+	bytes := net.ParseIP(address)
+	return net.HardwareAddr(append([]byte{0x0a, 0x58}, bytes[len(bytes)-4:]...)).String()
 }
 
 // takeAddresses waits until the addresses that the pod asks for are free: who had them may still be ending.
