@@ -67,7 +67,7 @@ pub struct FlowTotals {
     pub opened: u64,
     /// How many of `opened` were open before the observer started.
     pub preexisting: u64,
-    /// Open now.
+    /// Open now: in ESTABLISHED or CLOSE_WAIT, as `ss` names it.
     pub active: u64,
     /// Failed, by reason.
     pub failed: Failures,

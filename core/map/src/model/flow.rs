@@ -93,7 +93,7 @@ pub struct FlowDelta {
     pub opened: u64,
     /// How many of `opened` were open before the observer started.
     pub preexisting: u64,
-    /// Established connections that ended.
+    /// Established connections that are open no more: their own FIN has left, or they are gone.
     pub closed: u64,
     /// Attempts and connections that failed, by reason.
     pub failed: super::Failures,
