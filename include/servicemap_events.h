@@ -681,6 +681,21 @@ typedef struct servicemap_event_endpoint {
      *  1 if it takes connections, else 0.
      */
     uint16_t ready;
+
+    /**
+     *  Name of the pod behind it, in the namespace of the service; empty where it is none that is known.
+     */
+    servicemap_event_text_t pod;
+
+    /**
+     *  Name of its node; empty where it is not known.
+     */
+    servicemap_event_text_t node;
+
+    /**
+     *  Name of its zone; empty where it is not known.
+     */
+    servicemap_event_text_t zone;
 } servicemap_event_endpoint_t;
 
 /**

@@ -51,6 +51,11 @@ type Endpoint struct {
 	Port int `json:"port"`
 	// Ready says whether the endpoint takes connections.
 	Ready bool `json:"ready"`
+	// Pod is the name of the pod behind it, in the namespace of the service; empty where it is none that is known.
+	Pod string `json:"pod,omitempty"`
+	// Node and Zone are the names of those that it is in; empty where the cluster does not say.
+	Node string `json:"node,omitempty"`
+	Zone string `json:"zone,omitempty"`
 }
 
 // Exposure is an object that leads from outside the cluster to a service.

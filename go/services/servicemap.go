@@ -3,7 +3,6 @@ package services
 import (
 	"encoding/json"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/servicemap/servicemap/go/domain"
@@ -32,18 +31,14 @@ type (
 		} `json:"totals"`
 	}
 	mapService struct {
-		ID        string             `json:"id"`
-		Namespace string             `json:"namespace"`
-		Name      string             `json:"name"`
-		Type      domain.ServiceType `json:"type"`
-		Endpoints []struct {
-			Address netip.Addr `json:"address"`
-			Port    int        `json:"port"`
-			Ready   bool       `json:"ready"`
-		} `json:"endpoints"`
-		Labels      map[string]string `json:"labels"`
-		Environment string            `json:"environment"`
-		ExposedBy   []domain.Exposure `json:"exposed_by"`
+		ID          string             `json:"id"`
+		Namespace   string             `json:"namespace"`
+		Name        string             `json:"name"`
+		Type        domain.ServiceType `json:"type"`
+		Endpoints   []domain.Endpoint  `json:"endpoints"`
+		Labels      map[string]string  `json:"labels"`
+		Environment string             `json:"environment"`
+		ExposedBy   []domain.Exposure  `json:"exposed_by"`
 		Health      struct {
 			Status  domain.HealthStatus `json:"status"`
 			Reasons []string            `json:"reasons"`
@@ -132,8 +127,8 @@ func (s *mapService) service() *domain.Service {
 		Health: s.Health.Status, HealthReasons: s.Health.Reasons,
 		FirstSeen: s.FirstSeen, LastSeen: s.LastSeen,
 	}
-	for _, e := range s.Endpoints {
-		out.Endpoints = append(out.Endpoints, domain.Endpoint{Address: e.Address, Port: e.Port, Ready: e.Ready})
+	if len(s.Endpoints) > 0 {
+		out.Endpoints = s.Endpoints
 	}
 	return out
 }

@@ -17,7 +17,7 @@ const sampleMap = `{
   "sequence": 9,
   "services": [
     {"id": "process:host/nginx", "namespace": "host", "name": "nginx", "type": "Process",
-     "endpoints": [{"address": "0.0.0.0", "port": 80, "ready": true}], "labels": {"unit": "nginx.service"},
+     "endpoints": [{"address": "0.0.0.0", "port": 80, "ready": true, "pod": "p", "node": "n", "zone": "z"}], "labels": {"unit": "nginx.service"},
      "health": {"status": "healthy", "reasons": ["connections_succeed"]},
      "first_seen": "2026-11-24T09:00:00.000000000Z", "last_seen": "2026-11-24T09:59:59.500000000Z"},
     {"id": "process:host/curl", "namespace": "host", "name": "curl", "type": "Process", "endpoints": [], "labels": {},
@@ -53,7 +53,7 @@ func TestServicesOfTheMapKeepTheirFields(t *testing.T) {
 	if s == nil {
 		t.Fatal("host/nginx is missing")
 	}
-	want := domain.Endpoint{Address: netip.IPv4Unspecified(), Port: 80, Ready: true}
+	want := domain.Endpoint{Address: netip.IPv4Unspecified(), Port: 80, Ready: true, Pod: "p", Node: "n", Zone: "z"}
 	if s.Type != domain.ServiceTypeProcess || s.Health != domain.HealthStatusHealthy || len(s.Endpoints) != 1 ||
 		s.Endpoints[0] != want || s.Labels["unit"] != "nginx.service" ||
 		!slices.Equal(s.HealthReasons, []string{"connections_succeed"}) ||

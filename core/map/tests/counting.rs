@@ -165,7 +165,7 @@ fn listeners_are_the_endpoints_of_their_service() {
     lab.tell(listener("web", "::", 80));
     lab.tell(listener("web", "::", 80));
     lab.settle();
-    let endpoint = |address, port| Endpoint { address: ip(address), port, ready: true };
+    let endpoint = |address, port| Endpoint::new(ip(address), port, true);
     assert_eq!(*lab.service("process:box/web").endpoints, [endpoint("127.0.0.1", 8080), endpoint("::", 80)]);
     lab.tell(listener("web", "::", 80).opened(0).closed(2));
     lab.settle();

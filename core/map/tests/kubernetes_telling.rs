@@ -4,7 +4,9 @@ mod lab;
 
 use lab::cluster::{headless, node, pod, service, slice};
 use lab::{Lab, at, client};
-use servicemap_map::model::{ClusterScope, EventData, EventType, KubernetesFact, PodPhase, ServiceType};
+use servicemap_map::model::{
+    ClusterScope, Endpoint, EventData, EventType, KubernetesFact, PodPhase, ServiceType,
+};
 
 #[test]
 fn services_of_every_type_are_in_the_map_without_any_traffic() {
@@ -86,12 +88,40 @@ fn a_service_has_the_endpoints_of_all_its_slices_once() {
 }
 
 #[test]
+fn an_endpoint_says_which_pod_it_is_and_where_whichever_is_told_first() {
+    let api = pod("shop", "api-1", "api", "10.1.0.1").declares(8080).on_node("n1");
+    let places = |slice_first: bool| {
+        let mut lab = Lab::in_cluster();
+        lab.object(service("shop", "api", "10.96.0.1").port("", 80));
+        let held = slice("shop", "api").port("", 8080).holds(&api).in_zone("a").by_hand("172.16.0.9");
+        if slice_first {
+            lab.object(held);
+            lab.settle();
+            lab.object(api.clone());
+        } else {
+            lab.object(api.clone());
+            lab.settle();
+            lab.object(held);
+        }
+        lab.settle();
+        let service = lab.service("service:shop/api");
+        let place = |one: &Endpoint| [one.pod.clone(), one.node.clone(), one.zone.clone()];
+        service.endpoints.iter().map(place).collect::<Vec<_>>()
+    };
+    let expected = [["api-1", "n1", "a"].map(|name| Some(name.into())), [None, None, None]];
+    assert_eq!(places(false), expected);
+    assert_eq!(places(true), expected);
+}
+
+#[test]
 fn a_workloads_endpoints_are_what_its_pods_declare() {
     let mut lab = Lab::in_cluster();
     lab.object(pod("shop", "a-1", "a", "10.1.0.1").declares(80));
     lab.object(pod("shop", "a-2", "a", "10.1.0.2").declares(80));
     lab.settle();
-    assert_eq!(lab.service("workload:shop/a").endpoints.len(), 2);
+    let endpoints = &lab.service("workload:shop/a").endpoints;
+    let pods: Vec<_> = endpoints.iter().map(|one| (one.pod.as_deref(), one.node.as_deref())).collect();
+    assert_eq!(pods, [(Some("a-1"), Some("far")), (Some("a-2"), Some("far"))]);
 }
 
 #[test]

@@ -52,6 +52,12 @@ pub struct EndpointRow {
     pub port: u16,
     /// 1 if it takes connections, else 0.
     pub ready: u16,
+    /// Name of the pod behind it, in the namespace of the service; empty where it is none that is known.
+    pub pod: Text,
+    /// Name of its node; empty where it is not known.
+    pub node: Text,
+    /// Name of its zone; empty where it is not known.
+    pub zone: Text,
 }
 
 /// One label of a service.

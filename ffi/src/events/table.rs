@@ -123,12 +123,11 @@ impl Builder {
         }
         let endpoints = self.table.endpoints.len();
         for endpoint in service.endpoints.iter() {
+            let mut text = |text: &Option<Arc<str>>| self.strings.text(text.as_deref().unwrap_or_default());
+            let [pod, node, zone] = [text(&endpoint.pod)?, text(&endpoint.node)?, text(&endpoint.zone)?];
             let address = self.strings.text(&endpoint.address.to_string())?;
-            self.table.endpoints.push(EndpointRow {
-                address,
-                port: endpoint.port,
-                ready: endpoint.ready.into(),
-            });
+            let (port, ready) = (endpoint.port, endpoint.ready.into());
+            self.table.endpoints.push(EndpointRow { address, port, ready, pod, node, zone });
         }
         let labels = self.table.labels.len();
         for (key, value) in service.labels.iter() {

@@ -89,7 +89,13 @@ pub(super) fn service(name: &str) -> Arc<Service> {
         environment: None,
         exposed_by: Vec::new(),
         uid: None,
-        endpoints: [Endpoint { address: "127.0.0.1".parse().unwrap(), port: 8080, ready: true }].into(),
+        endpoints: [Endpoint {
+            pod: Some("web-1".into()),
+            node: Some("n1".into()),
+            zone: Some("a".into()),
+            ..Endpoint::new("127.0.0.1".parse().unwrap(), 8080, true)
+        }]
+        .into(),
         labels: [("app", name)].into_iter().collect(),
         health: Health { status: HealthStatus::Degraded, reasons: vec![HealthReason::ConnectionsFail] },
         first_seen: AT,

@@ -54,6 +54,8 @@ fn a_service_row_has_its_endpoints_labels_and_health() {
     assert_eq!((row.first_seen_ns, row.last_seen_ns), (AT.as_nanos(), AT.as_nanos() + 1_000_000_000));
     assert_eq!((row.endpoints, row.labels), (Range { first: 0, count: 1 }, Range { first: 0, count: 1 }));
     let endpoint = &view.endpoints[0];
+    let place = [endpoint.pod, endpoint.node, endpoint.zone].map(|text| read(&view, text));
+    assert_eq!(place, ["web-1", "n1", "a"]);
     assert_eq!((read(&view, endpoint.address), endpoint.port, endpoint.ready), ("127.0.0.1", 8080, 1));
     assert_eq!((read(&view, view.labels[0].key), read(&view, view.labels[0].value)), ("app", "web"));
 }

@@ -159,7 +159,10 @@ func (t *table) service(row *C.servicemap_event_service_t) *domain.Service {
 	for _, e := range part(t.endpoints, row.endpoints) {
 		// The zero address stands for one that is none, which the library does not write.
 		address, _ := netip.ParseAddr(t.text(e.address))
-		s.Endpoints = append(s.Endpoints, domain.Endpoint{Address: address, Port: int(e.port), Ready: e.ready != 0})
+		s.Endpoints = append(s.Endpoints, domain.Endpoint{
+			Address: address, Port: int(e.port), Ready: e.ready != 0,
+			Pod: t.text(e.pod), Node: t.text(e.node), Zone: t.text(e.zone),
+		})
 	}
 	for i := range part(t.exposures, row.exposed_by) {
 		s.ExposedBy = append(s.ExposedBy, t.exposure(&t.exposures[int(row.exposed_by.first)+i]))

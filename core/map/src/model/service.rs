@@ -69,6 +69,22 @@ pub struct Endpoint {
     pub port: u16,
     /// Whether the endpoint takes connections.
     pub ready: bool,
+    /// Name of the pod behind it, where it is one that is known; its namespace is the service's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod: Option<Arc<str>>,
+    /// Name of the node that it is on, where the cluster says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<Arc<str>>,
+    /// Name of the zone that it is in, as its slice has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Arc<str>>,
+}
+
+impl Endpoint {
+    /// One that is nobody's in particular.
+    pub const fn new(address: IpAddr, port: u16, ready: bool) -> Self {
+        Self { address, port, ready, pod: None, node: None, zone: None }
+    }
 }
 
 /// A service by name, as connections and events refer to it.

@@ -130,7 +130,7 @@ impl Entry {
             .list(self.presence)
             .map(|(_, flow)| flow)
             .filter(|flow| flow.key.direction == Direction::Listen && flow.sums.counts.active() > 0)
-            .map(|flow| Endpoint { address: flow.key.remote, port: flow.key.port, ready: true })
+            .map(|flow| Endpoint::new(flow.key.remote, flow.key.port, true))
             .collect();
         endpoints.sort_unstable();
         endpoints.dedup();

@@ -278,6 +278,13 @@ impl SliceObject {
         self
     }
 
+    pub(crate) fn in_zone(mut self, zone: &str) -> Self {
+        if let Some(last) = self.0.endpoints.last_mut() {
+            last.zone = Some(zone.into());
+        }
+        self
+    }
+
     pub(crate) fn by_hand(mut self, address: &str) -> Self {
         self.0.endpoints.push(endpoint(vec![ip(address)], None));
         self

@@ -31,7 +31,7 @@ fn service(reference: &ServiceRef, status: HealthStatus) -> Arc<Service> {
         environment: None,
         exposed_by: Vec::new(),
         uid: None,
-        endpoints: [Endpoint { address: IpAddr::from([0, 0, 0, 0]), port: 8080, ready: true }].into(),
+        endpoints: [Endpoint::new(IpAddr::from([0, 0, 0, 0]), 8080, true)].into(),
         labels: [("unit", reference.name.clone())].into_iter().collect(),
         health: Health { status, reasons },
         first_seen: at(0),

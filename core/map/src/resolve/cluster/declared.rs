@@ -56,26 +56,39 @@ impl Cluster {
         let key = (id.namespace.clone(), id.name.clone());
         let kept = self.services.get(&key).filter(|service| service.ended.is_none())?;
         let service = &kept.object;
-        // An endpoint that several slices hold is ready if one of them says so.
-        let mut ready: BTreeMap<(IpAddr, u16), bool> = BTreeMap::new();
-        for slice in self.slices_behind(&key) {
-            for endpoint in &slice.endpoints {
-                for address in &endpoint.addresses {
-                    for port in &slice.ports {
-                        *ready.entry((address.to_canonical(), port.port)).or_default() |= endpoint.ready;
-                    }
-                }
-            }
-        }
-        let endpoints = ready.into_iter().map(|((address, port), ready)| Endpoint { address, port, ready });
         Some(Declared {
             service_type: service.service_type,
             uid: Some(service.uid.clone()),
             since: kept.from,
-            endpoints: endpoints.collect(),
+            endpoints: self.endpoints_in_slices(&key),
             labels: service.labels.clone(),
             exposed_by: self.exposures(&key, service),
         })
+    }
+
+    /// The endpoints of a Service. One that several slices hold is ready if one of them says so.
+    fn endpoints_in_slices(&self, service: &Key) -> Arc<[Endpoint]> {
+        let mut endpoints: BTreeMap<(IpAddr, u16), Endpoint> = BTreeMap::new();
+        for slice in self.slices_behind(service) {
+            for held in &slice.endpoints {
+                let pod = held.pod.as_ref().and_then(|uid| self.pods.get(&**uid)).map(|pod| &pod.object);
+                let node = || pod.map(|pod| &pod.node).filter(|node| !node.is_empty());
+                for (address, port) in
+                    held.addresses.iter().flat_map(|ip| slice.ports.iter().map(move |at| (ip, at.port)))
+                {
+                    let address = address.to_canonical();
+                    let endpoint = endpoints
+                        .entry((address, port))
+                        .or_insert_with(|| Endpoint::new(address, port, false));
+                    endpoint.ready |= held.ready;
+                    endpoint.pod = endpoint.pod.take().or_else(|| pod.map(|pod| pod.name.clone()));
+                    endpoint.node =
+                        endpoint.node.take().or_else(|| held.node.as_ref().or_else(node).cloned());
+                    endpoint.zone = endpoint.zone.take().or_else(|| held.zone.clone());
+                }
+            }
+        }
+        endpoints.into_values().collect()
     }
 
     /// A workload is there while it has a pod that no Service stands before.
@@ -97,9 +110,9 @@ impl Cluster {
             known.labels = known.labels.in_common(&pod.labels);
             let pairs = pod.ips.iter().flat_map(|ip| pod.container_ports.iter().map(move |at| (ip, at.port)));
             endpoints.extend(pairs.map(|(address, port)| Endpoint {
-                address: address.to_canonical(),
-                port,
-                ready: pod.ready,
+                pod: Some(pod.name.clone()),
+                node: Some(pod.node.clone()).filter(|node| !node.is_empty()),
+                ..Endpoint::new(address.to_canonical(), port, pod.ready)
             }));
         }
         endpoints.sort_unstable();

@@ -6,17 +6,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::find::workload;
-use super::learn::{Touched, remove_from};
+use super::learn::{Touched, remove_from, service_id};
 use super::owners::Owner;
 use super::{Cluster, Kept, Key};
 use crate::collections::Keyed;
 use crate::model::{ContainerPort, Labels, Pod, PodOwner, Timestamp};
 
-/// What is kept of a pod. Of ten thousand pods each field counts: what tells nothing once the fact was taken (its name, its
-/// phase) is left out, rows have no spare room, and what pods of one owner have in common they share.
+/// What is kept of a pod. Of ten thousand pods each field counts: what tells nothing once the fact was taken (its
+/// phase, when it began) is left out, rows have no spare room, and what pods of one owner have in common they share.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct KnownPod {
     pub(crate) namespace: Arc<str>,
+    pub(crate) name: Arc<str>,
     pub(crate) uid: Arc<str>,
     pub(crate) owner: Arc<PodOwner>,
     pub(crate) node: Arc<str>,
@@ -44,6 +45,7 @@ impl KnownPod {
     fn of(pod: Pod) -> Self {
         Self {
             namespace: pod.namespace,
+            name: pod.name,
             uid: pod.uid,
             owner: pod.owner,
             node: pod.node,
@@ -94,10 +96,23 @@ impl Cluster {
                 self.owners.begin(*address, &Owner::Pod(uid.clone()), from);
             }
         }
+        let was_there = self.pods.get(&uid).is_some();
         self.pods.insert(&uid, Kept { object: pod, from, ended: None });
         self.touch_pod(&uid, touched);
+        if !was_there {
+            self.touch_endpoints_of(&uid, touched);
+        }
         if is_over {
             self.end_pod(&uid, at, touched);
+        }
+    }
+
+    /// Endpoints in slices that came before their pod have its name now.
+    fn touch_endpoints_of(&self, uid: &Arc<str>, touched: &mut Touched) {
+        let Some(pod) = self.pods.get(uid) else { return };
+        for place in self.members.of(uid) {
+            let service = (pod.object.namespace.clone(), place.offer.service.clone());
+            touched.declared.insert(service_id(&service));
         }
     }
 
