@@ -57,6 +57,11 @@ impl Stage {
         self.connect(address, count, &["--hold"]).0
     }
 
+    /// The same, and says on each that nothing more will come from this side.
+    pub fn hold_half(&self, address: SocketAddr, count: u32) -> Process {
+        self.connect(address, count, &["--half"]).0
+    }
+
     /// Makes `count` connections, each closed at once, and says how they went.
     pub fn connect_and_close(&self, address: SocketAddr, count: u32) -> Outcome {
         self.connect(address, count, &[]).1

@@ -145,6 +145,12 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// Stops the process (SIGSTOP): its sockets live on, and nobody reads or closes them.
+    pub fn freeze(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::STOP)
+            .unwrap_or_else(|error| panic!("cannot stop {}: {error}", self.name));
+    }
+
     /// Asks the process to end (SIGTERM) and waits for it.
     pub fn terminate(&mut self, deadline: Duration) -> ExitStatus {
         if let Some(status) = self.ended() {

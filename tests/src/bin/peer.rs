@@ -1,14 +1,15 @@
 //! One end of a TCP connection, as plain as can be.
 //!
 //! - `peer listen ADDRESS PORT`: prints `ready PORT`, then accepts, reads to the end and closes, until it is killed.
-//! - `peer connect ADDRESS PORT COUNT [--hold]`: makes COUNT connections one after the other, writes one byte on each and
-//!   closes it (or keeps all of them open until standard input ends), and prints `done OPENED REFUSED OTHER`.
+//! - `peer connect ADDRESS PORT COUNT [--hold|--half]`: makes COUNT connections one after the other, writes one byte on each
+//!   and closes it (or keeps all of them until standard input ends, open or with this half shut down), and prints
+//!   `done OPENED REFUSED OTHER`.
 //! - `peer serve ADDRESS COUNT`: listens on COUNT free ports and prints `ready PORT …`, until it is killed.
 //! - `peer load ADDRESS RATE SECONDS PORT …`: makes RATE short connections a second (0: as many as it can) over these
 //!   ports and prints `done MADE`.
 
 use std::io::{ErrorKind, Read, Write, stdin, stdout};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread::spawn;
 use std::time::Duration;
 
@@ -21,9 +22,14 @@ fn main() -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["listen", address, port] => listen(socket_address(address, port)?),
-        ["connect", address, port, count] => connect(socket_address(address, port)?, count.parse()?, false),
-        ["connect", address, port, count, "--hold"] => {
-            connect(socket_address(address, port)?, count.parse()?, true)
+        ["connect", address, port, count, ref options @ ..] => {
+            let then = match options {
+                [] => Then::Close,
+                ["--hold"] => Then::Hold,
+                ["--half"] => Then::ShutDown,
+                _ => bail!("connect knows --hold and --half"),
+            };
+            connect(socket_address(address, port)?, count.parse()?, then)
         }
         ["serve", address, count] => serve(address.parse()?, count.parse()?),
         ["load", address, rate, seconds, ref ports @ ..] => {
@@ -66,7 +72,15 @@ fn listen(address: SocketAddr) -> Result<()> {
     Ok(())
 }
 
-fn connect(address: SocketAddr, count: u32, hold: bool) -> Result<()> {
+/// What becomes of a connection after its byte.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Close,
+    Hold,
+    ShutDown,
+}
+
+fn connect(address: SocketAddr, count: u32, then: Then) -> Result<()> {
     let (mut opened, mut refused, mut other) = (0, 0, 0);
     let mut kept = Vec::new();
     for _ in 0..count {
@@ -74,7 +88,10 @@ fn connect(address: SocketAddr, count: u32, hold: bool) -> Result<()> {
             Ok(mut stream) => {
                 stream.write_all(b"x")?;
                 opened += 1;
-                if hold {
+                if then == Then::ShutDown {
+                    stream.shutdown(Shutdown::Write)?;
+                }
+                if then != Then::Close {
                     kept.push(stream);
                 }
             }
@@ -87,7 +104,7 @@ fn connect(address: SocketAddr, count: u32, hold: bool) -> Result<()> {
     }
     println!("done {opened} {refused} {other}");
     stdout().flush()?;
-    if hold {
+    if then != Then::Close {
         stdin().read_to_end(&mut Vec::new())?;
     }
     Ok(())
