@@ -33,6 +33,31 @@ fn an_address_that_changed_hands_is_told_once() {
 }
 
 #[test]
+fn a_pod_that_began_in_the_second_in_which_the_former_one_ended_began_after_that() {
+    for end_first in [true, false] {
+        let mut lab = with_both();
+        lab.until(10.4);
+        if end_first {
+            lab.pod_gone("a-1");
+        }
+        // It began at 10.7; the API server tells whole seconds.
+        lab.now = at(11.0);
+        lab.object(pod("shop", "b-1", "b", "10.1.0.9").started(at(10.0)));
+        if !end_first {
+            lab.now = at(10.4);
+            lab.pod_gone("a-1");
+        }
+        lab.now = at(10.2);
+        lab.tell(call().short(1));
+        lab.now = at(10.8);
+        lab.tell(client("curl", "10.1.0.9", 81).in_cgroup(7).in_namespace(POD).short(2));
+        lab.now = at(11.0);
+        lab.settle();
+        assert_eq!(lab.edges(), [OLD, "shop/web->shop/b:81/tcp"], "end first: {end_first}");
+    }
+}
+
+#[test]
 fn facts_from_before_are_the_old_pods_later_ones_the_new_ones_and_late_closes_where_the_opens_were() {
     let mut lab = with_both();
     lab.tell(call().opened(2));

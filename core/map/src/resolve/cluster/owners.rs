@@ -23,6 +23,9 @@ pub(crate) const GRACE: Duration = Duration::from_mins(5);
 /// Ended intervals that are kept: five minutes of 50 pods a second that come and go. The oldest make room.
 pub(crate) const MAX_TOMBSTONES: usize = 16_384;
 
+/// A pod's begin is told in whole seconds, rounded down: it may have begun up to this much later.
+const ROUNDED_BY: Duration = Duration::from_secs(1);
+
 /// Somebody who may have an address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Owner {
@@ -44,6 +47,10 @@ struct Interval {
 }
 
 impl Interval {
+    fn is_pods(&self) -> bool {
+        matches!(self.owner, Owner::Pod(_))
+    }
+
     fn holds(&self, at: Timestamp, generation: u32) -> bool {
         self.may_hold(generation) && self.from <= at && self.until.is_none_or(|until| at < until)
     }
@@ -81,10 +88,9 @@ impl Owners {
             return;
         }
         // No two pods have an address at a time: the end of the one that was there has not been told yet.
-        let is_pod = |owner: &Owner| matches!(owner, Owner::Pod(_));
-        let replaced = |one: &Interval| {
-            is_pod(owner) && is_pod(&one.owner) && one.until.is_none() && one.over_from.is_none()
-        };
+        let is_pod = matches!(owner, Owner::Pod(_));
+        let replaced =
+            |one: &Interval| is_pod && one.is_pods() && one.until.is_none() && one.over_from.is_none();
         let next = self.generation + 1;
         let mut changes_hands = false;
         for one in intervals.iter_mut().filter(|one| replaced(one)) {
@@ -140,7 +146,8 @@ impl Owners {
     /// generation, which says who had the address no longer when it was opened.
     pub(crate) fn at(&self, address: IpAddr, at: Timestamp, generation: u32) -> Vec<&Owner> {
         let Some(intervals) = self.intervals.get(&address.to_canonical()) else { return Vec::new() };
-        let mut found: Vec<_> = intervals.iter().filter(|one| one.holds(at, generation)).collect();
+        let holds = |one: &&Interval| one.holds(at, generation) && begin(one, intervals) <= at;
+        let mut found: Vec<_> = intervals.iter().filter(holds).collect();
         if found.is_empty() {
             found.extend(
                 intervals
@@ -150,7 +157,7 @@ impl Owners {
             );
         }
         // Of two that say so of the same instant one must be first, whichever was told first.
-        found.sort_by_key(|one| (Reverse(one.from), &one.owner));
+        found.sort_by_key(|one| (Reverse(begin(one, intervals)), &one.owner));
         found.into_iter().map(|one| &one.owner).collect()
     }
 
@@ -169,6 +176,17 @@ impl Owners {
             }
         }
     }
+}
+
+/// When an interval begins: a pod's not before the end of another pod's in the second to which its begin was rounded down.
+fn begin(one: &Interval, all: &[Interval]) -> Timestamp {
+    let is_rounded = u128::from(one.from.as_nanos()).is_multiple_of(ROUNDED_BY.as_nanos());
+    if all.len() < 2 || !is_rounded || !one.is_pods() {
+        return one.from;
+    }
+    let others = all.iter().filter(|other| other.owner != one.owner && other.is_pods());
+    let ends = others.filter_map(|other| other.until).filter(|end| *end < one.from + ROUNDED_BY);
+    ends.fold(one.from, Timestamp::max)
 }
 
 #[cfg(test)]
