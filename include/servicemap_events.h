@@ -388,7 +388,7 @@ typedef struct servicemap_event_connection {
     uint32_t rtt_us;
 
     /**
-     *  The port that the destination offers.
+     *  The port that the destination offers; 0 stands for a scan of many that nobody offers.
      */
     uint16_t port;
 

@@ -17,7 +17,7 @@ type Connection struct {
 	Destination *Service `json:"destination"`
 	// Protocol is "tcp".
 	Protocol string `json:"protocol"`
-	// Port is the one that the destination offers, 1 to 65535.
+	// Port is the one that the destination offers, 1 to 65535; 0 stands for a scan of many that nobody offers.
 	Port int `json:"port"`
 	// FirstSeen and LastSeen bound the time in which the edge was seen (UTC).
 	FirstSeen time.Time `json:"first_seen"`
@@ -41,9 +41,13 @@ type Connection struct {
 	RTT time.Duration `json:"-"`
 }
 
-// Key is `ns/a->ns/b:port/tcp`, as the maps of [ServiceMap] have it.
+// Key is `ns/a->ns/b:port/tcp`, as the maps of [ServiceMap] have it; a scan's port is `~scan`.
 func (c *Connection) Key() string {
-	return c.Source.Key() + "->" + c.Destination.Key() + ":" + strconv.Itoa(c.Port) + "/" + c.Protocol
+	port := "~scan"
+	if c.Port != 0 {
+		port = strconv.Itoa(c.Port)
+	}
+	return c.Source.Key() + "->" + c.Destination.Key() + ":" + port + "/" + c.Protocol
 }
 
 // Failures counts failed attempts and connections by reason.

@@ -168,7 +168,7 @@ pub struct ConnectionRow {
     pub destination_rule: Text,
     /// Smoothed round-trip time in microseconds; 0 if not known.
     pub rtt_us: u32,
-    /// The port that the destination offers.
+    /// The port that the destination offers; 0 stands for a scan of many that nobody offers.
     pub port: u16,
     /// Example: local port.
     pub example_port: u16,

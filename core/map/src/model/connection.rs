@@ -1,6 +1,7 @@
 //! Connections: edges of the map, the sum of their flows.
 
 use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
 
 use super::{ConnectLatency, ServiceId, ServiceRef, SocketExample, Timestamp};
 
@@ -124,7 +125,7 @@ pub struct Provenance {
 }
 
 /// Which edge: source, destination, protocol and the port that the destination offers.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionRef {
     /// The TCP initiator.
     pub source: ServiceRef,
@@ -132,12 +133,26 @@ pub struct ConnectionRef {
     pub destination: ServiceRef,
     /// Always `tcp`.
     pub protocol: &'static str,
-    /// The port that the destination offers.
+    /// The port that the destination offers; [`SCAN`](Self::SCAN) stands for many that nobody offers.
     pub port: u16,
 }
 
 impl ConnectionRef {
-    /// `ns/a->ns/b:port/tcp`, as the Go API's map keys have it.
+    /// The port of a scan: more than 20 ports of the destination that nobody offers, on which the source only failed. No
+    /// connection has it.
+    pub const SCAN: u16 = 0;
+
+    /// Whether this stands for a scan of many ports.
+    pub const fn is_scan(&self) -> bool {
+        self.port == Self::SCAN
+    }
+
+    /// The port as text: its number, or `~scan`.
+    pub fn port_text(&self) -> String {
+        if self.is_scan() { "~scan".to_owned() } else { self.port.to_string() }
+    }
+
+    /// `ns/a->ns/b:port/tcp`, as the Go API's map keys have it; a scan's port is `~scan`.
     pub fn key(&self) -> String {
         format!(
             "{}/{}->{}/{}:{}/{}",
@@ -145,9 +160,24 @@ impl ConnectionRef {
             self.source.name,
             self.destination.namespace,
             self.destination.name,
-            self.port,
+            self.port_text(),
             self.protocol
         )
+    }
+}
+
+impl Serialize for ConnectionRef {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fields = 4 + usize::from(self.is_scan());
+        let mut edge = serializer.serialize_struct("ConnectionRef", fields)?;
+        edge.serialize_field("source", &self.source)?;
+        edge.serialize_field("destination", &self.destination)?;
+        edge.serialize_field("protocol", self.protocol)?;
+        edge.serialize_field("port", &self.port)?;
+        if self.is_scan() {
+            edge.serialize_field("scan", &true)?;
+        }
+        edge.end()
     }
 }
 

@@ -420,6 +420,11 @@ impl Resolver {
     }
 }
 
+/// Whether a rule that names a destination says that somebody offers the port.
+pub(crate) fn is_offered(rule: &str) -> bool {
+    ["listener", "service", "endpoint", "node_port", "host_port"].contains(&rule)
+}
+
 fn address_of(key: &FlowKey) -> Arc<str> {
     key.remote.to_canonical().to_string().into()
 }

@@ -16,7 +16,7 @@ mod pod_path;
 
 pub(crate) use candidates::Candidates;
 pub(crate) use cluster::{Declared, PodGroup, Policies};
-pub(crate) use ends::{Ends, Instant, Party, Resolver, VIA_NODE};
+pub(crate) use ends::{Ends, Instant, Party, Resolver, VIA_NODE, is_offered};
 pub use homes::is_container_cgroup;
 pub(crate) use listeners::Standing;
 pub(crate) use machines::MAX_MACHINES;

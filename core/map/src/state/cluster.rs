@@ -87,6 +87,9 @@ impl State {
             }
         }
         self.place_beside_clients(now);
+        self.fold_scans(now);
+        self.recount_left_edges(now);
+        self.remove_left_services(now);
     }
 
     /// Services that the API server declares come into the map, change there or leave it. Returns flows that have to find

@@ -11,7 +11,7 @@ use crate::collections::HashMap;
 use crate::model::{
     Connection, ConnectionRef, MachineId, Provenance, ServiceId, ServiceRef, ServiceType, Side, Timestamp,
 };
-use crate::resolve::{Candidates, VIA_NODE};
+use crate::resolve::{Candidates, VIA_NODE, is_offered};
 
 /// Services that one end of an edge might have been called as well: as many as pods have that are before several Services,
 /// and some. Of more the first ones by name are kept.
@@ -63,6 +63,8 @@ pub(crate) struct Edge {
     pub(crate) failing: Option<Timestamp>,
     /// It is one of the edges of its dependency.
     pub(crate) depends: bool,
+    /// Nothing but failed on it, at a port that nobody offers.
+    pub(crate) vain: bool,
     pub(crate) told: Told,
     cache: OnceLock<Arc<Connection>>,
 }
@@ -105,6 +107,7 @@ impl Edge {
             established: None,
             failing: None,
             depends: false,
+            vain: false,
             told: Told::default(),
             cache: OnceLock::new(),
         }
@@ -274,8 +277,13 @@ impl Edge {
 
     /// Whether the destination was seen to offer the port.
     pub(crate) fn offered(&self) -> bool {
-        let offers = ["listener", "service", "endpoint", "node_port", "host_port"];
-        self.side == Side::Server || offers.contains(&self.destination_rule)
+        self.side == Side::Server || is_offered(self.destination_rule)
+    }
+
+    /// Whether nothing but failed here, at a port that nobody offers.
+    pub(crate) fn is_vain(&self) -> bool {
+        let counts = &self.sums.counts;
+        !self.offered() && !self.reference.is_scan() && counts.opened == 0 && counts.failed.total() > 0
     }
 
     /// Attempts that say something about the destination, and how many of them failed. What is counted at the server was
@@ -288,9 +296,10 @@ impl Edge {
         }
     }
 
-    /// Whether attempts say something about the destination: not so at a port of the machine where nobody listens.
+    /// Whether attempts say something about the destination: not so at a port of the machine where nobody listens, nor in a
+    /// scan.
     pub(crate) fn tells_health(&self) -> bool {
-        self.reference.destination.service_type != ServiceType::Node
+        self.reference.destination.service_type != ServiceType::Node && !self.reference.is_scan()
     }
 
     /// Whether it shows that the source needs the destination.

@@ -8,7 +8,7 @@ use super::settle::Fresh;
 use super::slots::Id;
 use super::sums::Sums;
 use super::{Change, State};
-use crate::model::{ContainerCgroup, Direction, FlowDelta, Gap, GapReason, MachineId, Timestamp};
+use crate::model::{ContainerCgroup, Direction, FlowDelta, FlowKey, Gap, GapReason, MachineId, Timestamp};
 
 /// Gaps that snapshots show; older ones remain counted in the statistics. Those of one reason in a row are one, so this
 /// many are an unusual day.
@@ -24,7 +24,7 @@ impl State {
             // Binding to an address proves that the namespace has it.
             self.set_address(delta.key.machine, delta.key.netns, delta.key.remote, true);
         }
-        let Some(flow) = self.flows.find(&delta.key).or_else(|| self.new_flow(&delta)) else {
+        let Some(flow) = self.flows.find(&delta.key).or_else(|| self.new_flow(&delta.key)) else {
             self.turned_away += 1;
             return;
         };
@@ -46,15 +46,15 @@ impl State {
         }
     }
 
-    fn new_flow(&mut self, delta: &FlowDelta) -> Option<Id<Flow>> {
+    pub(super) fn new_flow(&mut self, key: &FlowKey) -> Option<Id<Flow>> {
         if self.flows.len() >= self.settings.max_flows {
             return None;
         }
-        let machine = self.resolver.machines.get_mut(delta.key.machine)?;
-        let id = self.flows.insert(delta.key.clone())?;
+        let machine = self.resolver.machines.get_mut(key.machine)?;
+        let id = self.flows.insert(key.clone())?;
         machine.flows += 1;
-        machine.names.hold_cgroup(delta.key.cgroup);
-        machine.homes.hold(delta.key.netns);
+        machine.names.hold_cgroup(key.cgroup);
+        machine.homes.hold(key.netns);
         Some(id)
     }
 

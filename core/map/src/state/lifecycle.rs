@@ -49,15 +49,16 @@ impl State {
         let Some(edge) = self.edges.get_mut(id) else { return };
         let (turn, growth) = edge.merge(arrival, whose);
         let (source, destination, _) = edge.key;
-        let (needed, tells_health) = (edge.shows_dependency(), edge.tells_health());
+        let needed = edge.shows_dependency();
         let attempts = edge.attempts(&growth);
         if turn.established || turn.failing {
             self.changes.push(Change::EdgeTurned(edge.reference.clone()));
         }
+        self.note_vain(id);
         self.add_to_service(source, sums);
         self.add_to_service(destination, sums);
         // Counters that moved may be from before the window, and then say nothing about now.
-        if tells_health && sums.first + self.settings.health.window >= now {
+        if self.tells_health(id) && sums.first + self.settings.health.window >= now {
             self.record_attempts(destination, sums.last, attempts, now);
         }
         if needed {
@@ -109,6 +110,7 @@ impl State {
     /// An edge is over, or (`renamed`) nothing of it is left because its flows are named differently now.
     pub(super) fn remove_edge(&mut self, id: Id<Edge>, at: Timestamp, renamed: bool) {
         let Some(edge) = self.edges.remove(id) else { return };
+        self.forget_vain(id, &edge);
         self.reshaped();
         self.changes.push(Change::EdgeRemoved { connection: edge.view(), told: edge.told, at });
         let (source, destination, _) = edge.key;

@@ -19,6 +19,7 @@ mod lifecycle;
 mod place;
 mod policy;
 mod renaming;
+mod scans;
 mod services;
 mod settle;
 mod sides;
@@ -39,6 +40,7 @@ use edges::{Edge, Edges};
 use flows::{Flow, Flows};
 pub(crate) use policy::Findings;
 pub(crate) use renaming::{MovedDependency, MovedEdge};
+use scans::Scans;
 pub(crate) use services::HealthRecord;
 use services::{Entry, Services};
 use settle::{Fresh, Stale};
@@ -76,6 +78,8 @@ pub(crate) struct State {
     left_services: Vec<Id<Entry>>,
     /// Who calls from a machine's own network namespace.
     calls: Calls,
+    /// Where sources fail in vain.
+    scans: Scans,
     /// Edges count by machine and side.
     sides_apart: bool,
     /// Machines whose clients count on an edge since the last settling, where several machines count.
@@ -115,6 +119,7 @@ impl State {
             left_edges: Vec::new(),
             left_services: Vec::new(),
             calls: Calls::default(),
+            scans: Scans::default(),
             sides_apart: false,
             newly_counted: Vec::new(),
             turned_away: 0,

@@ -45,6 +45,10 @@ impl State {
             }
             return;
         }
+        if self.is_of_scan(flow, &fresh.sums, &ends) {
+            self.fold(id, &fresh.sums, now);
+            return;
+        }
         if self.is_there(flow, &ends, client) {
             if is_fresh {
                 self.add(id, &fresh.sums, now);

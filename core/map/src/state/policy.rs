@@ -48,7 +48,8 @@ impl State {
         let services = || self.services.iter().map(|(id, entry)| (id, entry.reference.id()));
         let ends: HashMap<Id<Entry>, End<'_>> = services().map(|(id, name)| (id, end(&name))).collect();
         let mut disallowed = Vec::new();
-        for (_, edge) in self.edges.iter() {
+        // What a scan would be allowed depends on ports that are not kept.
+        for (_, edge) in self.edges.iter().filter(|(_, edge)| !edge.reference.is_scan()) {
             let (Some(source), Some(destination)) = (ends.get(&edge.key.0), ends.get(&edge.key.1)) else {
                 continue;
             };

@@ -85,6 +85,7 @@ impl State {
             self.place(&one, now);
         }
         self.place_beside_clients(now);
+        self.fold_scans(now);
         self.recount_left_edges(now);
         self.remove_left_services(now);
         self.tell_turned_away(now);
@@ -156,7 +157,7 @@ impl State {
 
     /// Edges from which flows moved away: their sums are those of the flows that stayed. One without any is gone, and what
     /// it kept of flows that are over goes where the last flow went.
-    fn recount_left_edges(&mut self, now: Timestamp) {
+    pub(super) fn recount_left_edges(&mut self, now: Timestamp) {
         let mut left = std::mem::take(&mut self.left_edges);
         left.sort_by_key(|(edge, _)| *edge);
         left.dedup_by_key(|(edge, _)| *edge);
@@ -168,23 +169,25 @@ impl State {
                 if let Some(edge) = self.edges.get_mut(id) {
                     edge.recount(sums);
                 }
+                self.note_vain(id);
                 continue;
             }
             let remains = edge.remains();
             if let Some(heir) = heir {
                 self.keep_told(id, heir);
-            }
-            if let (Some(remains), Some(heir)) = (remains, heir.and_then(|heir| self.edges.get_mut(heir))) {
-                heir.inherit(&remains, now);
+                if let (Some(remains), Some(edge)) = (remains, self.edges.get_mut(heir)) {
+                    edge.inherit(&remains, now);
+                }
+                self.note_vain(heir);
             }
             self.remove_edge(id, now, true);
         }
     }
 
-    /// Of an edge that only has another port by now, consumers know what they knew of it.
+    /// Of an edge that only has another port by now, consumers know what they knew of it. A scan is news.
     fn keep_told(&mut self, id: Id<Edge>, heir: Id<Edge>) {
         let ends = |edge: &Edge| (edge.key.0, edge.key.1);
-        let between = self.edges.get(heir).map(ends);
+        let between = self.edges.get(heir).filter(|heir| !heir.reference.is_scan()).map(ends);
         let Some(edge) = self.edges.get_mut(id).filter(|edge| Some(ends(edge)) == between) else { return };
         let told = std::mem::take(&mut edge.told);
         if let Some(heir) = self.edges.get_mut(heir) {
@@ -193,7 +196,7 @@ impl State {
     }
 
     /// Services that nothing is left of because everything of theirs is named differently now.
-    fn remove_left_services(&mut self, now: Timestamp) {
+    pub(super) fn remove_left_services(&mut self, now: Timestamp) {
         let mut left = std::mem::take(&mut self.left_services);
         left.sort_unstable();
         left.dedup();

@@ -83,7 +83,7 @@ impl<'a> Graph<'a> {
 /// What stands on an edge: the port and how many connections were opened, and how many failed where some did.
 pub(super) fn edge_lines(connection: &Connection) -> Vec<String> {
     let mut lines = vec![
-        format!("{}/{}", connection.edge.port, connection.edge.protocol),
+        format!("{}/{}", connection.edge.port_text(), connection.edge.protocol),
         format!("{} opened", connection.totals.opened),
     ];
     let failed = connection.totals.failed.total();

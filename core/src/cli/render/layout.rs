@@ -22,7 +22,7 @@ struct Column {
 const FAILED: usize = 3;
 
 const COLUMNS: [Column; 8] = [
-    Column { title: "PORT", until: 4, figure: |connection, _| connection.edge.port.to_string() },
+    Column { title: "PORT", until: 4, figure: |connection, _| connection.edge.port_text() },
     Column { title: "OPENED", until: 4, figure: |connection, _| connection.totals.opened.to_string() },
     Column { title: "ACTIVE", until: 4, figure: |connection, _| connection.totals.active.to_string() },
     Column {

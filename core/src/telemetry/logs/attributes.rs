@@ -49,7 +49,7 @@ fn connection(event_type: EventType, connection: &Connection, attributes: &mut V
         "{} -> {}:{}/{}",
         display(&edge.source),
         display(&edge.destination),
-        edge.port,
+        edge.port_text(),
         edge.protocol
     );
     match event_type {
