@@ -259,6 +259,7 @@ fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
     prop::collection::vec(one, 1..400)
 }
 
+#[expect(clippy::indexing_slicing, reason = "the numbers are below the lengths")]
 fn try_all(attempts: &[Attempt], batch: usize) -> Lab {
     let mut lab = Lab::in_cluster();
     with_service(&mut lab);
