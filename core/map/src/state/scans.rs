@@ -93,7 +93,14 @@ impl State {
                 self.scans.found.contains(&pair)
                     || self.edges.find((pair.0, pair.1, ConnectionRef::SCAN)).is_some()
             };
-            at_port.is_none_or(|edge| edge.vain) && is_scan()
+            // What it counted between others before stays there.
+            let stays = match flow.place {
+                Place::Edge(edge) => {
+                    self.edges.get(edge).is_some_and(|edge| (edge.key.0, edge.key.1) == pair)
+                }
+                Place::Nowhere | Place::Presence(_) => true,
+            };
+            stays && at_port.is_none_or(|edge| edge.vain) && is_scan()
         })
     }
 
