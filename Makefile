@@ -21,10 +21,10 @@ test-all: ## The fast tier, the slow tests and the benchmark; writes docs/test-a
 	@tools/test-all.sh
 lint: ## Formatting, clippy, licences and sources, rustdoc, go vet, staticcheck
 	@tools/lint.sh
-bench: ## What Servicemap costs on this machine, as ratios and CPU time
+bench: ## What Servicemap costs on this machine, as ratios and CPU time, and what watching a cluster costs
 	@tools/bench.sh
 bench-code: ## What the map, the OTLP encoders and watching a cluster cost by themselves, without a kernel
-	@cargo bench --locked -p servicemap-map --bench map
+	@cargo bench --locked -p servicemap-map --bench map --bench policies
 	@cargo bench --locked -p servicemap --no-default-features --bench otlp
 	@cargo bench --locked -p servicemap --no-default-features --bench kubernetes
 tools: ## Install what the tests need (Debian packages, and tools built once and kept)

@@ -5,6 +5,9 @@ source "$(dirname "$0")/lib.sh"
 
 step 'Release binary' tools/build.sh binary
 step 'Benchmark program' cargo build --release --locked -p servicemap-tests
+cluster=(cargo bench --quiet --locked -p servicemap --no-default-features --bench kubernetes)
+step 'Benchmark of a cluster' "${cluster[@]}" --no-run
 printf '\n%s, Linux %s, %s cores, %s\n' "$(date --utc +%F)" "$(uname -r)" "$(nproc)" \
   "$(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)"
 target/release/bench "$@"
+"${cluster[@]}"

@@ -47,46 +47,43 @@ fn main() {
     memory(&runtime);
 }
 
-/// Prints how long things take.
+/// Prints how long things take, as a table.
 fn time(runtime: &Runtime) {
+    println!("\n| a cluster of {} pods and {} Services | |\n|---|---|", FULL.pods, FULL.services);
     let cluster = Cluster::new(FULL.lists());
     let kubeconfig = cluster.clone().serve(runtime);
     let before = resident();
     let started = Instant::now();
     let observer = observe(&kubeconfig);
-    let took = started.elapsed();
-    println!(
-        "first lists, {} pods and {} Services, until the map is ready: {took:.2?}",
-        FULL.pods, FULL.services
-    );
+    println!("| first lists, until the map is ready | {:.2?} |", started.elapsed());
     let decode = &observer.readings().processing["decode"];
-    println!("decoding an object: {:.1} µs", micros(decode.sum) / decode.count() as f64);
-    wait_at_rest(&cluster);
+    println!("| decoding an object | {:.1} µs |", micros(decode.sum) / decode.count() as f64);
+    at_rest(&cluster);
     let grown = resident().saturating_sub(before) as f64 / f64::from(1 << 20);
-    println!("resident memory grew by {grown:.1} MiB");
+    println!("| resident memory grew by | {grown:.1} MiB |");
 
     let times = (0..EVENTS).map(|n| discovered(&observer, &cluster, n));
     let (written, decoded): (Vec<_>, Vec<_>) = times.unzip();
-    print_times("from the API server's write to the event", written);
+    print_times("from the API server's write to the event that a consumer reads", written);
     print_times("from a decoded object to its event", decoded);
     let times = (0..SELECTIONS).map(|n| select_others(&observer, &cluster, n)).collect();
-    print_times(&format!("a Service selects others of {} pods", FULL.pods), times);
+    print_times("a Service selects other pods", times);
     observer.shutdown(PATIENCE).unwrap();
 }
 
-/// Prints what each object takes in memory.
+/// Prints what each object takes in memory, as a table.
 fn memory(runtime: &Runtime) {
+    println!("\n| bytes that are live at rest | in all | the map's | the watches' |\n|---|---|---|---|");
     let full = Heap::of(FULL, runtime);
     let half = |shape, objects| (full - Heap::of(shape, runtime)) / objects;
     let more = |shape, objects| (Heap::of(shape, runtime) - full) / objects;
-    println!("bytes that are live at rest     in all = map + watches");
     let (pods, services) = (FULL.pods / 2, FULL.services / 2);
-    println!("  a pod behind a Service     {}", half(Shape { pods, ..FULL }, pods));
-    println!("  a Service with its slice   {}", half(Shape { services, ..FULL }, services));
-    println!("  a second address of a pod  {}", more(Shape { is_dual_stack: true, ..FULL }, FULL.pods));
+    println!("| a pod behind a Service of two ports {}", half(Shape { pods, ..FULL }, pods));
+    println!("| a Service with slice and Deployment {}", half(Shape { services, ..FULL }, services));
+    println!("| a pod's second address {}", more(Shape { is_dual_stack: true, ..FULL }, FULL.pods));
     let former_replica_sets = 10;
     let kept = FULL.services * former_replica_sets;
-    println!("  a former ReplicaSet        {}", more(Shape { former_replica_sets, ..FULL }, kept));
+    println!("| a former ReplicaSet {}", more(Shape { former_replica_sets, ..FULL }, kept));
 }
 
 /// Live bytes; a difference of two may be less than nothing.
@@ -103,12 +100,12 @@ impl Heap {
         let kubeconfig = cluster.clone().serve(runtime);
         let before = allocated();
         let observer = observe(&kubeconfig);
-        let at_rest = wait_at_rest(&cluster);
+        let with_watches = at_rest(&cluster);
         observer.shutdown(PATIENCE).unwrap();
-        let without_watches = allocated();
+        let without_watches = at_rest(&cluster);
         Self {
             map: without_watches.cast_signed() - before.cast_signed(),
-            watches: at_rest.cast_signed() - without_watches.cast_signed(),
+            watches: with_watches.cast_signed() - without_watches.cast_signed(),
         }
     }
 }
@@ -132,7 +129,7 @@ impl std::ops::Div<usize> for Heap {
 
 impl std::fmt::Display for Heap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:7} = {:5} + {:5}", self.map + self.watches, self.map, self.watches)
+        write!(f, "| {} | {} | {} |", self.map + self.watches, self.map, self.watches)
     }
 }
 
@@ -149,8 +146,8 @@ fn observe(kubeconfig: &tempfile::NamedTempFile) -> Observer {
     observer
 }
 
-/// Waits until Services are watched and the allocator has had nothing to do for a while; returns the live bytes then.
-fn wait_at_rest(cluster: &Cluster) -> usize {
+/// Waits until Services are watched and the live bytes stay the same for a while, and returns them.
+fn at_rest(cluster: &Cluster) -> usize {
     let until = Instant::now() + PATIENCE;
     loop {
         let before = allocated();
@@ -209,7 +206,7 @@ fn in_map(observer: &Observer) -> (u64, Duration) {
 fn print_times(what: &str, mut times: Vec<Duration>) {
     times.sort_unstable();
     let at = |share: usize| micros(times[times.len() * share / 100]);
-    println!("{what}: {:.0} µs (p50), {:.0} µs (p99)", at(50), at(99));
+    println!("| {what} | {:.0} µs (p50), {:.0} µs (p99) |", at(50), at(99));
 }
 
 fn micros(duration: Duration) -> f64 {
