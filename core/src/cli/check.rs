@@ -59,7 +59,7 @@ fn cgroups(root: Option<std::path::PathBuf>) -> Requirement {
         None => Requirement {
             name,
             state: State::Degraded,
-            found: "not mounted: services are named by their program, not by unit or container".to_owned(),
+            found: "not mounted: services are named by their program, or by the container whose network is its own".to_owned(),
             mend: "mount -t cgroup2 none /sys/fs/cgroup".to_owned(),
         },
     }
