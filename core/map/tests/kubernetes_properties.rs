@@ -4,13 +4,15 @@ mod lab;
 
 use std::collections::BTreeSet;
 
-use lab::cluster::{headless, node, pod, service, slice, uid};
+use lab::cluster::{
+    headless, ingress, namespace as namespace_of, node, pod, policy, selector, service, slice, uid,
+};
 use lab::{HOST, Lab, at, client, listener, server};
 use proptest::prelude::*;
 use proptest::sample::select;
 use servicemap_map::model::{
-    EventData, Fact, FactBody, FlowDelta, KubernetesFact, Origin, PodPhase, SourceId, Timestamp,
-    TopologyChange,
+    BackendPort, EventData, Fact, FactBody, FlowDelta, IngressKind, KubernetesFact, Origin, PodPhase,
+    PolicyPeer, SourceId, Timestamp, TopologyChange,
 };
 
 const NAMESPACES: &[&str] = &["shop", "billing"];
@@ -26,7 +28,7 @@ const CLIENT: u64 = 7;
 
 fn object() -> impl Strategy<Value = KubernetesFact> {
     let place = (select(NAMESPACES), select(NAMES), select(NAMES), select(PODS));
-    (place, select(ADDRESSES), select(PORTS), 0..10u8).prop_map(
+    (place, select(ADDRESSES), select(PORTS), 0..13u8).prop_map(
         |((namespace, name, other, ip), address, port, kind)| {
             let one = pod(namespace, &format!("{namespace}-{other}"), other, ip);
             match kind {
@@ -35,6 +37,17 @@ fn object() -> impl Strategy<Value = KubernetesFact> {
                 3 => service(namespace, name, address).port("", port).into(),
                 4 => service(namespace, name, address).node_port(port, 30_080).into(),
                 5 => headless(namespace, name).into(),
+                10 => namespace_of(namespace, &[("team", other)]),
+                11 => ingress(namespace, other, "shop.example")
+                    .leads_to(namespace, name, Some(BackendPort::Number(port)))
+                    .into(),
+                12 => policy(namespace, name, &[])
+                    .restricts_egress()
+                    .lets_in(
+                        &[PolicyPeer::Pods { namespaces: None, pods: Some(selector(&[("app", name)])) }],
+                        &[],
+                    )
+                    .into(),
                 9 => service(namespace, name, address).port("", port).selects("app", other).into(),
                 6 | 7 => slice(namespace, name).port("", 8080).holds(&one).by_hand("172.16.0.2").into(),
                 _ => node("far", "172.16.0.2"),
@@ -44,7 +57,7 @@ fn object() -> impl Strategy<Value = KubernetesFact> {
 }
 
 fn gone() -> impl Strategy<Value = KubernetesFact> {
-    (select(NAMESPACES), select(NAMES), select(PODS), 0..4u8).prop_map(|(namespace, name, ip, kind)| {
+    (select(NAMESPACES), select(NAMES), select(PODS), 0..7u8).prop_map(|(namespace, name, ip, kind)| {
         let (namespace_of, name_of) = (namespace.into(), name.into());
         match kind {
             0 => KubernetesFact::ServiceGone { namespace: namespace_of, name: name_of },
@@ -53,6 +66,12 @@ fn gone() -> impl Strategy<Value = KubernetesFact> {
                 name: format!("{name}-1").into(),
             },
             2 => pod(namespace, &format!("{namespace}-{name}"), name, ip).phase(PodPhase::Failed).into(),
+            3 => KubernetesFact::NamespaceGone { name: namespace_of },
+            4 => {
+                let kind = IngressKind::Ingress;
+                KubernetesFact::IngressGone { kind, namespace: namespace_of, name: name_of }
+            }
+            5 => KubernetesFact::NetworkPolicyGone { namespace: namespace_of, name: name_of },
             _ => KubernetesFact::NodeGone { name: "far".into() },
         }
     })
@@ -95,6 +114,9 @@ fn name_of(body: &FactBody) -> Option<String> {
         KubernetesFact::Service(one) => format!("service {}/{}", one.namespace, one.name),
         KubernetesFact::EndpointSlice(one) => format!("slice {}/{}", one.namespace, one.name),
         KubernetesFact::Pod(one) => format!("pod {}", one.uid),
+        KubernetesFact::Namespace(one) => format!("namespace {}", one.name),
+        KubernetesFact::Ingress(one) => format!("ingress {}/{}", one.namespace, one.name),
+        KubernetesFact::NetworkPolicy(one) => format!("policy {}/{}", one.namespace, one.name),
         other => format!("{other:?}"),
     })
 }
