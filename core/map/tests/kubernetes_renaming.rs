@@ -267,3 +267,25 @@ fn what_is_in_the_map_before_it_is_ready_is_renamed_silently() {
     assert!(lab.news().is_empty());
     assert_eq!(lab.services(), ["service:shop/front", "external:/192.0.2.1"]);
 }
+
+#[test]
+fn a_scan_goes_on_under_the_new_name() {
+    let mut lab = with_history();
+    let knock = |lab: &mut Lab, ports: std::ops::RangeInclusive<u16>| {
+        for port in ports {
+            lab.tell(client("web", "192.0.2.1", port).in_cgroup(7).in_namespace(7).refused(1));
+        }
+        lab.settle();
+    };
+    knock(&mut lab, 1..=15);
+    let front = service("shop", "front", "10.96.0.2").port("", 80).selects("app", "web");
+    lab.object(front);
+    lab.settle();
+    knock(&mut lab, 16..=25);
+    assert_eq!(lab.edge("shop/front->/192.0.2.1:~scan/tcp").totals.failed.refused, 25);
+    lab.service_gone("shop", "front");
+    lab.settle();
+    knock(&mut lab, 26..=30);
+    assert_eq!(lab.edge("shop/web->/192.0.2.1:~scan/tcp").totals.failed.refused, 30);
+    assert_eq!(lab.edges().len(), 3, "{:?}", lab.edges());
+}

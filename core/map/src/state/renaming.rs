@@ -94,6 +94,7 @@ impl State {
         let key: EdgeKey = (renamed.of(key.0), renamed.of(key.1), port);
         let reference = self.reference(key, &old)?;
         self.count_edge_ends(id, -1);
+        self.leave_vain(id);
         let twin = self.edges.find(key).filter(|twin| *twin != id);
         let there = match twin {
             None => {
@@ -111,6 +112,7 @@ impl State {
                 twin
             }
         };
+        self.note_vain(there);
         for flow in flows {
             self.joins(flow, there);
         }

@@ -61,6 +61,14 @@ impl State {
         }
     }
 
+    /// An edge is about to have other ends.
+    pub(super) fn leave_vain(&mut self, id: Id<Edge>) {
+        let Some(edge) = self.edges.get_mut(id) else { return };
+        if std::mem::take(&mut edge.vain) {
+            self.scans.forget((edge.key.0, edge.key.1), id);
+        }
+    }
+
     /// An edge is gone.
     pub(super) fn forget_vain(&mut self, id: Id<Edge>, edge: &Edge) {
         if edge.vain {
