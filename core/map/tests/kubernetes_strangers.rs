@@ -55,6 +55,17 @@ fn where_not_all_is_watched_it_is_unwatched() {
 }
 
 #[test]
+fn a_client_that_nobody_knows_is_waited_for_as_long() {
+    let mut lab = with_client();
+    lab.tell(server("web", "10.1.0.9", 80).in_cgroup(WEB.0).in_namespace(WEB.1).opened(1));
+    lab.until(9.9);
+    assert!(lab.edges().is_empty());
+    lab.object(pod("shop", "a-1", "a", "10.1.0.9").started(at(0.0)));
+    lab.settle();
+    assert_eq!(lab.edges(), ["shop/a->shop/web:80/tcp"]);
+}
+
+#[test]
 fn whose_it_was_all_along_gets_all_that_was_counted() {
     let mut lab = with_client();
     lab.tell(call("10.1.0.9", 80).opened(2));

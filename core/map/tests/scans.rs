@@ -3,7 +3,7 @@
 mod lab;
 
 use lab::cluster::{pod, policy, scope, service, slice};
-use lab::{Delta, HOST, Lab, client, listener};
+use lab::{Delta, HOST, Lab, at, client, listener};
 use proptest::prelude::*;
 use servicemap_map::model::{ConnectionRef, HealthStatus};
 
@@ -230,6 +230,24 @@ fn a_scan_of_the_machine_itself_is_one_edge() {
     scan(&mut lab, "127.0.0.1", 101..=200);
     assert_eq!(lab.edges(), ["box/nmap->/box:~scan/tcp"]);
     assert_eq!(lab.edge("box/nmap->/box:~scan/tcp").totals.failed.refused, 200);
+}
+
+#[test]
+fn what_failed_at_an_address_before_it_changed_hands_is_no_part_of_a_scan_of_its_next_owner() {
+    let mut lab = Lab::in_cluster();
+    lab.object(pod("shop", "a-1", "a", "10.1.0.9"));
+    lab.object(pod("shop", "b-1", "b", "10.1.0.8"));
+    scan(&mut lab, "10.1.0.9", 5..=5);
+    scan(&mut lab, "10.1.0.8", 1..=30);
+    lab.until(10.0);
+    lab.pod_gone("a-1");
+    lab.until(12.0);
+    lab.object(pod("shop", "b-2", "b", "10.1.0.9").started(at(11.0)));
+    lab.until(13.0);
+    scan(&mut lab, "10.1.0.9", 5..=5);
+    assert_eq!(lab.edge("box/nmap->shop/a:5/tcp").totals.failed.refused, 1);
+    let of_b = lab.snapshot().connections.into_iter().filter(|edge| *edge.edge.destination.name == *"b");
+    assert_eq!(of_b.map(|edge| edge.totals.failed.refused).sum::<u64>(), 31);
 }
 
 #[test]
