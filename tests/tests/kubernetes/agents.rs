@@ -10,6 +10,7 @@ use servicemap_tests::agent::{TOLD, config_file, wait_until_attached};
 use servicemap_tests::artifacts;
 use servicemap_tests::cluster::{Counted, edges_of};
 use servicemap_tests::kubelab::Lab;
+use servicemap_tests::netns::Family;
 use servicemap_tests::process::Process;
 use servicemap_tests::require;
 use servicemap_tests::skip::Need;
@@ -176,10 +177,11 @@ impl Stage {
         assert!(found.is_some(), "expected {:#?}, found {last:#?}\n{instance:?}", NODES.map(&expected));
     }
 
-    /// Each client opens a connection that stays.
+    /// Each client opens a connection that stays, to the server of the next node.
     fn hold(&self) -> Vec<Process> {
-        let script = format!("exec 3<>/dev/tcp/{}/80 && echo open && read -r", self.server());
-        let held = NODES.iter().map(|node| {
+        let held = NODES.iter().zip(NODES.iter().cycle().skip(1)).map(|(node, next)| {
+            let address = self.lab.address("agents", &format!("server-{next}"), Family::V4);
+            let script = format!("exec 3<>/dev/tcp/{address}/8080 && echo open && read -r");
             let client = format!("client-{node}");
             let mut command = self.lab.in_pod("agents", &client, "bash", &["-c", &script]);
             let mut process = Process::spawn(&format!("a held connection of {client}"), &mut command);
