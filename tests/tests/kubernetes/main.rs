@@ -7,6 +7,7 @@ mod check;
 mod discovery;
 mod layouts;
 mod outages;
+mod renaming;
 mod reuse;
 mod rules;
 mod sample;
