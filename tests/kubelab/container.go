@@ -27,6 +27,9 @@ const (
 // longestBackOff bounds the pause before a container is started again; it grows by a second each time.
 const longestBackOff = 10 * time.Second
 
+// longestStart bounds the wait for a container's own program: a machine that starts many at once takes seconds.
+const longestStart = 30 * time.Second
+
 // newContainerID is 64 hexadecimal digits, as container runtimes have them.
 func newContainerID() string {
 	id := make([]byte, 32)
@@ -132,7 +135,22 @@ func (p *pod) launch(container corev1.Container, cgroup string) (*exec.Cmd, erro
 		Setsid: true, Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS,
 		UseCgroupFD: true, CgroupFD: int(directory.Fd()),
 	}
-	return command, inNamespace(p.namespace, command.Start)
+	ready, begins, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer ready.Close()
+	command.ExtraFiles = []*os.File{begins}
+	err = inNamespace(p.namespace, command.Start)
+	begins.Close()
+	if err != nil {
+		return nil, err
+	}
+	// Until its own program runs it may not be in its cgroup yet, and to a runtime it is not started. A program that does not
+	// come to run ends, and with it the pipe.
+	_ = ready.SetReadDeadline(time.Now().Add(longestStart))
+	_, _ = ready.Read(make([]byte, 1))
+	return command, nil
 }
 
 // commandLine is the container's command line; there are no images, so without a command it is one of kubelab's own.

@@ -13,6 +13,9 @@ import (
 // initCommand is what a container's process runs first, in its new namespaces.
 const initCommand = "_init"
 
+// beginsDescriptor is the end of a pipe that closes when the container's own program runs: the first after the standard ones.
+const beginsDescriptor = 3
+
 // initPlan is what has to be done there before the container's own program takes over.
 type initPlan struct {
 	Hostname  string
@@ -40,6 +43,7 @@ func initContainer(args []string) error {
 	if err := json.Unmarshal([]byte(args[0]), &plan); err != nil {
 		return err
 	}
+	syscall.CloseOnExec(beginsDescriptor)
 	if err := syscall.Sethostname([]byte(plan.Hostname)); err != nil {
 		return err
 	}
