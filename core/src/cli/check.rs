@@ -14,6 +14,10 @@ use crate::{ConnectError, Settings};
 
 /// The line about the cluster.
 const CLUSTER: &str = "cluster";
+/// What is to be done, for the last line, where connections are counted …
+const MACHINE: &str = "map this machine";
+/// … and where they are not.
+const FILE: &str = "run as this configuration asks";
 
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let observers = if args.config.is_empty() {
@@ -36,11 +40,6 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     output::print(&report(&all, if counts { MACHINE } else { FILE }))?;
     Ok(if can_observe(&all) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
-
-/// What is to be done, for the last line, where connections are counted …
-const MACHINE: &str = "map this machine";
-/// … and where they are not.
-const FILE: &str = "run as this configuration asks";
 
 fn requirement(name: &'static str, state: State, found: impl Into<String>) -> Requirement {
     Requirement { name, state, found: found.into(), mend: String::new() }

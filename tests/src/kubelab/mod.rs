@@ -3,6 +3,7 @@
 
 mod control_plane;
 mod node;
+pub mod pods;
 
 pub use control_plane::ControlPlane;
 pub use node::{Lab, Layout, Node};

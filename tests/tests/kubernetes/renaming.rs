@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use servicemap_tests::events::Events;
-use servicemap_tests::kubelab::Lab;
+use servicemap_tests::kubelab::{Lab, pods};
 use servicemap_tests::netns::Family;
 use servicemap_tests::require;
 use servicemap_tests::skip::Need;
@@ -13,25 +13,6 @@ use servicemap_tests::skip::Need;
 use crate::account;
 
 const TOLD: Duration = Duration::from_mins(1);
-
-/// A server without a Service, and who talks to it.
-const PODS: &str = "
-apiVersion: v1
-kind: Pod
-metadata: {name: server, namespace: default, labels: {app: server}}
-spec:
-  nodeName: n1
-  terminationGracePeriodSeconds: 0
-  containers: [{name: main, image: busybox, command: [busybox, nc, -ll, -p, '8080', -e, busybox, cat]}]
----
-apiVersion: v1
-kind: Pod
-metadata: {name: client, namespace: default}
-spec:
-  nodeName: n1
-  terminationGracePeriodSeconds: 0
-  containers: [{name: main, image: busybox, command: [sleep, '3600']}]
-";
 
 const SERVICE: &str = "
 apiVersion: v1
@@ -56,7 +37,7 @@ fn told(events: &Events) -> Vec<String> {
 fn a_service_that_begins_to_stand_before_pods_is_their_new_name_and_no_news() {
     require!(Need::Root, Need::Btf, Need::Program("busybox"));
     let lab = Lab::start(1);
-    lab.plane.apply_text(PODS);
+    lab.plane.apply_text(&(pods::server("server") + &pods::idle("client")));
     lab.ready("default", "pod/server");
     lab.ready("default", "pod/client");
     let address = lab.address("default", "server", Family::V4);

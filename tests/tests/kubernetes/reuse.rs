@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use servicemap_tests::cluster_map::{observe, party};
-use servicemap_tests::kubelab::Lab;
+use servicemap_tests::kubelab::{Lab, pods};
 use servicemap_tests::netns::Family;
 use servicemap_tests::process::Process;
 use servicemap_tests::require;
@@ -19,41 +19,22 @@ const DRAINED: Duration = Duration::from_secs(2);
 
 /// A server pod of its own Service.
 fn server(name: &str) -> String {
-    format!(
+    let service = format!(
         "
 apiVersion: v1
 kind: Service
 metadata: {{name: {name}, namespace: default}}
 spec: {{selector: {{app: {name}}}, ports: [{{port: 8080}}]}}
----
-apiVersion: v1
-kind: Pod
-metadata: {{name: {name}, namespace: default, labels: {{app: {name}}}}}
-spec:
-  nodeName: n1
-  terminationGracePeriodSeconds: 0
-  containers:
-  - {{name: main, image: busybox, command: [busybox, nc, -ll, -p, '8080', -e, busybox, cat]}}
 "
-    )
+    );
+    service + &pods::server(name)
 }
-
-const CLIENT: &str = "
-apiVersion: v1
-kind: Pod
-metadata: {name: client, namespace: default}
-spec:
-  nodeName: n1
-  terminationGracePeriodSeconds: 0
-  containers:
-  - {name: main, image: busybox, command: [sleep, '3600']}
-";
 
 #[test]
 fn connections_count_for_the_pod_that_had_the_address_when_they_were_opened() {
     require!(Need::Root, Need::Btf, Need::Program("busybox"));
     let lab = Lab::start(1);
-    lab.plane.apply_text(CLIENT);
+    lab.plane.apply_text(&pods::idle("client"));
     lab.ready("default", "pod/client");
     lab.plane.apply_text(&server("former"));
     lab.ready("default", "pod/former");

@@ -13,6 +13,43 @@ pub(crate) struct Candidates {
     pub(crate) destination: Vec<ServiceId>,
 }
 
+/// Services that one end of an edge might have been called as well: as many as pods have that are before several Services,
+/// and some. Of more the first ones by name are kept.
+const MAX_CANDIDATES: usize = 16;
+
+impl Candidates {
+    /// Adds others; whether that makes a difference.
+    pub(crate) fn add(&mut self, others: &Self) -> bool {
+        let before = self.clone();
+        add_names(&mut self.source, &others.source);
+        add_names(&mut self.destination, &others.destination);
+        *self != before
+    }
+
+    /// Takes away a service that is there no longer.
+    pub(crate) fn remove(&mut self, service: &ServiceId) {
+        self.source.retain(|other| other != service);
+        self.destination.retain(|other| other != service);
+    }
+
+    /// Those of the two ends, but for who they are.
+    pub(crate) fn beside(&self, source: &ServiceRef, destination: &ServiceRef) -> [Vec<ServiceId>; 2] {
+        let but = |all: &[ServiceId], end: &ServiceRef| {
+            let id = end.id();
+            all.iter().filter(|other| **other != id).cloned().collect()
+        };
+        [but(&self.source, source), but(&self.destination, destination)]
+    }
+}
+
+/// Adds names that are not among the sorted ones, of which the first ones are kept.
+fn add_names(known: &mut Vec<ServiceId>, more: &[ServiceId]) {
+    known.extend_from_slice(more);
+    known.sort_unstable();
+    known.dedup();
+    known.truncate(MAX_CANDIDATES);
+}
+
 impl Resolver {
     /// The Services that might have named the ends of a flow as well; `None` where there are no others, as nearly always.
     pub(crate) fn candidates(&self, key: &FlowKey, ends: &Ends, when: Instant) -> Option<Candidates> {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::cluster::{Cluster, Found};
 use super::machines::{Machine, Machines, Whereabouts};
+use super::party::{NAMED_RANGE, Party, UNRESOLVED, UNWATCHED};
 use super::pod_path::PodPath;
-use crate::model::{Direction, FlowKey, MachineId, ServiceId, ServiceRef, ServiceType, Side, Timestamp};
+use crate::model::{Direction, FlowKey, MachineId, ServiceRef, ServiceType, Side, Timestamp};
 use crate::ranges::NamedRanges;
 use crate::settings::MapSettings;
 
@@ -21,24 +22,6 @@ const KUBELET_PROBE: &str = "kubelet_probe";
 /// The rule that marks connections of a pod to itself.
 const ITSELF: &str = "itself";
 
-/// The rule that gives addresses outside the name of their range in the settings.
-const NAMED_RANGE: &str = "named_range";
-
-/// The rule that says that nobody known has an address inside the cluster.
-const UNRESOLVED: &str = "unresolved";
-
-/// The same where not all namespaces are watched.
-const UNWATCHED: &str = "unwatched";
-
-/// The External service that stands for all addresses beyond the bound.
-const OTHERS: &str = "~other";
-
-/// The workload that stands for all unresolved addresses beyond the bound.
-const REST_UNRESOLVED: &str = "~unresolved";
-
-/// The same of unwatched ones.
-const REST_UNWATCHED: &str = "~unwatched";
-
 /// The rule that names a pod by its network namespace, in which a socket is that belongs to another one's cgroup: that of a
 /// proxy which opens sockets in the namespaces of the pods that it serves.
 const PROXIED: &str = "proxied";
@@ -48,65 +31,6 @@ const NETWORK_NAMESPACE: &str = "network_namespace";
 
 /// No network namespace in particular.
 const NO_NAMESPACE: u32 = 0;
-
-/// One end, named.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Party {
-    /// Who.
-    pub(crate) service: ServiceRef,
-    /// The rule that said so, as [`Provenance`](crate::model::Provenance) has it.
-    pub(crate) rule: &'static str,
-}
-
-impl Party {
-    /// The identity of who is named.
-    pub(crate) fn id(&self) -> ServiceId {
-        self.service.id()
-    }
-
-    /// Whether this is somebody outside.
-    pub(crate) fn is_external(&self) -> bool {
-        self.service.service_type == ServiceType::External
-    }
-
-    /// The service that stands for all outside addresses beyond the bound.
-    fn other_externals() -> Self {
-        Self::external(OTHERS.into(), "address")
-    }
-
-    /// For an address, of which there may be any number, the party that stands for all of its sort beyond the bound.
-    pub(crate) fn rest(&self) -> Option<Self> {
-        match self.rule {
-            UNRESOLVED => Some(Self::stranger(REST_UNRESOLVED.into(), UNRESOLVED)),
-            UNWATCHED => Some(Self::stranger(REST_UNWATCHED.into(), UNWATCHED)),
-            NAMED_RANGE => None,
-            _ => self.is_external().then(Self::other_externals),
-        }
-    }
-
-    /// All that stand for many addresses.
-    pub(crate) fn rests() -> [Self; 3] {
-        let stranger = |name: &str, rule| Self::stranger(name.into(), rule);
-        let unwatched = stranger(REST_UNWATCHED, UNWATCHED);
-        [Self::other_externals(), stranger(REST_UNRESOLVED, UNRESOLVED), unwatched]
-    }
-
-    /// A node.
-    pub(crate) fn node(name: &Arc<str>) -> Self {
-        Self { service: Cluster::node_ref(name), rule: "node" }
-    }
-
-    /// Somebody inside the cluster who is not known.
-    fn stranger(name: Arc<str>, rule: &'static str) -> Self {
-        let service = ServiceRef { namespace: "".into(), name, service_type: ServiceType::Workload };
-        Self { service, rule }
-    }
-
-    fn external(name: Arc<str>, rule: &'static str) -> Self {
-        let service = ServiceRef { namespace: "".into(), name, service_type: ServiceType::External };
-        Self { service, rule }
-    }
-}
 
 /// When a flow's ends are asked for.
 #[derive(Clone, Copy, Debug)]

@@ -12,11 +12,13 @@ mod homes;
 mod listeners;
 mod machines;
 mod names;
+mod party;
 mod pod_path;
 
 pub(crate) use candidates::Candidates;
 pub(crate) use cluster::{Declared, PodGroup, Policies};
-pub(crate) use ends::{Ends, Instant, Party, Resolver, VIA_NODE, is_offered};
+pub(crate) use ends::{Ends, Instant, Resolver, VIA_NODE, is_offered};
 pub use homes::is_container_cgroup;
 pub(crate) use listeners::Standing;
 pub(crate) use machines::MAX_MACHINES;
+pub(crate) use party::Party;

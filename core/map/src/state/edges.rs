@@ -9,13 +9,9 @@ use super::slots::{Id, Slots};
 use super::sums::{Arrival, Counts, Sums};
 use crate::collections::HashMap;
 use crate::model::{
-    Connection, ConnectionRef, MachineId, Provenance, ServiceId, ServiceRef, ServiceType, Side, Timestamp,
+    Connection, ConnectionRef, MachineId, Provenance, ServiceId, ServiceType, Side, Timestamp,
 };
 use crate::resolve::{Candidates, VIA_NODE, is_offered};
-
-/// Services that one end of an edge might have been called as well: as many as pods have that are before several Services,
-/// and some. Of more the first ones by name are kept.
-const MAX_CANDIDATES: usize = 16;
 
 /// What consumers were told of an edge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -189,31 +185,17 @@ impl Edge {
 
     /// Its ends might have been called like these as well.
     pub(crate) fn may_be(&mut self, others: &Candidates) {
-        let known = self.candidates.get_or_insert_default();
-        let before = Candidates::clone(known);
-        add_names(&mut known.source, &others.source);
-        add_names(&mut known.destination, &others.destination);
-        if **known != before {
+        if self.candidates.get_or_insert_default().add(others) {
             self.cache.take();
         }
     }
 
     /// There is no such service any more.
     pub(crate) fn cannot_be(&mut self, service: &ServiceId) {
-        let Some(known) = &mut self.candidates else { return };
-        known.source.retain(|other| other != service);
-        known.destination.retain(|other| other != service);
-        self.cache.take();
-    }
-
-    /// Candidates for its two ends, but for who they are.
-    fn candidates(&self) -> [Vec<ServiceId>; 2] {
-        let Some(known) = &self.candidates else { return [Vec::new(), Vec::new()] };
-        let but = |all: &[ServiceId], end: &ServiceRef| {
-            let id = end.id();
-            all.iter().filter(|other| **other != id).cloned().collect()
-        };
-        [but(&known.source, &self.reference.source), but(&known.destination, &self.reference.destination)]
+        if let Some(known) = &mut self.candidates {
+            known.remove(service);
+            self.cache.take();
+        }
     }
 
     /// Its ends were named by these rules.
@@ -311,7 +293,10 @@ impl Edge {
     /// As consumers see it.
     pub(crate) fn view(&self) -> Arc<Connection> {
         let build = || {
-            let [source_candidates, destination_candidates] = self.candidates();
+            let ends = &self.reference;
+            let beside = |known: &Candidates| known.beside(&ends.source, &ends.destination);
+            let [source_candidates, destination_candidates] =
+                self.candidates.as_deref().map(beside).unwrap_or_default();
             Arc::new(Connection {
                 edge: self.reference.clone(),
                 totals: self.sums.totals(),
@@ -331,14 +316,6 @@ impl Edge {
         };
         self.cache.get_or_init(build).clone()
     }
-}
-
-/// Adds names that are not among the sorted ones, of which the first ones are kept.
-fn add_names(known: &mut Vec<ServiceId>, more: &[ServiceId]) {
-    known.extend_from_slice(more);
-    known.sort_unstable();
-    known.dedup();
-    known.truncate(MAX_CANDIDATES);
 }
 
 /// All edges.

@@ -1,6 +1,8 @@
 //! Scans: a source that only fails on many ports of a destination which nobody offers has one edge to it, whatever the
 //! ports. So a scan of all ports takes no more room than one of 21, and says nothing about the destination's health.
 
+use std::collections::BTreeSet;
+
 use super::State;
 use super::edges::Edge;
 use super::flows::{Flow, Place};
@@ -28,7 +30,7 @@ pub(super) struct Scans {
     /// Edges that nothing but failed at a port that nobody offers, in the order in which they came.
     vain: HashMap<Pair, Vec<Id<Edge>>>,
     /// Pairs that turned out to be a scan and have edges that are not folded yet.
-    found: Vec<Pair>,
+    found: BTreeSet<Pair>,
 }
 
 impl Scans {
@@ -56,8 +58,8 @@ impl State {
         }
         let edges = self.scans.vain.entry(pair).or_default();
         edges.push(id);
-        if edges.len() > MAX_VAIN_PORTS && !self.scans.found.contains(&pair) {
-            self.scans.found.push(pair);
+        if edges.len() > MAX_VAIN_PORTS {
+            self.scans.found.insert(pair);
         }
     }
 
