@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -22,7 +24,7 @@ func (c *controlPlane) startEtcd(ctx context.Context) (*embed.Etcd, error) {
 	config.ListenClientUrls, config.AdvertiseClientUrls = client, client
 	config.ListenPeerUrls, config.AdvertisePeerUrls = peer, peer
 	config.InitialCluster = config.InitialClusterFromName(config.Name)
-	etcd, err := embed.StartEtcd(config)
+	etcd, err := listening(ctx, config)
 	if err != nil {
 		return nil, err
 	}
@@ -43,6 +45,21 @@ func (c *controlPlane) startEtcd(ctx context.Context) (*embed.Etcd, error) {
 		return nil, err
 	}
 	return etcd, nil
+}
+
+// listening starts etcd, and waits while somebody else still has one of its ports: it was free when it was picked, but it is
+// another program's to take until it is listened on, and after a kill until the control plane is back.
+func listening(ctx context.Context, config *embed.Config) (*embed.Etcd, error) {
+	deadline := time.Now().Add(startTimeout)
+	for {
+		etcd, err := embed.StartEtcd(config)
+		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
+			return etcd, err
+		}
+		if err := sleep(ctx, pollInterval); err != nil {
+			return nil, err
+		}
+	}
 }
 
 func (c *controlPlane) etcdURL() string {
