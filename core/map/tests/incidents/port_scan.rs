@@ -25,8 +25,8 @@ fn a_scan_is_told_once_for_each_service_and_moves_no_health() {
     let scans: Vec<_> = targets.iter().map(|target| format!("web/blog->{target}:~scan/tcp")).collect();
     let each = |head: &str| scans.iter().map(move |scan| format!("{head} {scan}")).collect::<Vec<_>>();
     let topology = |head: &str, sign: &str| {
-        let edges: String = scans.iter().map(|scan| format!(" {sign}{scan}")).collect();
-        vec![format!("{head} topology.changed{edges}")]
+        let edges: Vec<_> = scans.iter().map(|scan| format!("{sign}{scan}")).collect();
+        vec![format!("{head} topology.changed {}", edges.join(" "))]
     };
     let expected = [
         each("  2.0s WARN connection.failed"),
