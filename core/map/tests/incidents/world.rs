@@ -79,7 +79,7 @@ impl World {
         let number = self.pods_made;
         self.pods_made += 1;
         let address = format!("10.1.{}.{}", number / 200, number % 200 + 1);
-        let on = if number % 2 == 0 { NODES[0] } else { NODES[1] };
+        let on = if number.is_multiple_of(2) { NODES[0] } else { NODES[1] };
         let pod = pod(namespace, pod_name, short, &address).label("app", short).on_node(on);
         let cgroup = 1_000 + u64::from(number);
         self.lab.runs(cgroup, &pod);
