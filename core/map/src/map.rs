@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::changes::{EventLog, Teller};
 use crate::model::{
-    Event, Fact, FactBody, KubernetesFact, ObserverInfo, RunId, Snapshot, SnapshotTopology, SourceId,
+    Event, Fact, FactBody, Known, KubernetesFact, ObserverInfo, RunId, Snapshot, SnapshotTopology, SourceId,
     Statistics, Timestamp,
 };
 use crate::settings::MapSettings;
@@ -46,6 +46,23 @@ impl ServiceMap {
             counted: BTreeMap::new(),
             ready: false,
         }
+    }
+
+    /// Takes what was told in earlier runs, before the first fact: those dependencies are no news, every other one is, also
+    /// one that exists when the map begins, and nothing is marked `learning`.
+    pub fn remember(&mut self, known: Known) {
+        self.teller.remember(known);
+    }
+
+    /// What was told so far and is to be remembered by the next run.
+    pub fn known(&mut self, now: Timestamp) -> Known {
+        self.teller.known(&mut self.state, now)
+    }
+
+    /// Counts up whenever what [`known`](Self::known) gives becomes another, but for its instants. 0 before the map is
+    /// ready: then nothing was told.
+    pub fn known_revision(&self) -> u64 {
+        self.teller.known_revision()
     }
 
     /// Announces a source: the map is not ready before it has told what existed when it began.

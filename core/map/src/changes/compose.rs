@@ -14,6 +14,7 @@ pub(crate) struct Composer {
     pub(crate) cluster: Arc<str>,
     pub(crate) run: RunId,
     pub(crate) started_at: Timestamp,
+    /// How long after the start; nothing where earlier runs have learned.
     pub(crate) learning_period: Duration,
 }
 

@@ -56,9 +56,10 @@ impl Teller {
         let crossing = before.crossing || view.dependency.cross_environment;
         *view.told = DependencyTold { present: true, crossing };
         if *view.told != before {
-            let began = if before.present { view.crosses_since } else { None };
-            let when = When { at: began.unwrap_or(view.first_seen), now };
+            let began = if before.present { *view.crosses_since } else { None };
+            let when = When { at: began.unwrap_or(*view.first_seen), now };
             let event = self.composer.dependency(EventType::DependencyDetected, view.dependency, when);
+            self.memory.revision += 1;
             self.write(event, state);
         }
     }
@@ -164,6 +165,7 @@ impl Teller {
         for gone in dependencies.into_values() {
             let when = When { at: gone.at, now };
             let event = self.composer.dependency(EventType::DependencyRemoved, gone.dependency, when);
+            self.memory.revision += 1;
             self.write(event, state);
         }
     }

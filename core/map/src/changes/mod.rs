@@ -4,6 +4,7 @@ mod compose;
 mod differences;
 mod initial;
 mod log;
+mod memory;
 mod pace;
 mod teller;
 mod window;

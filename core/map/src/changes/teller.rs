@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use super::EventLog;
 use super::compose::{Composer, When};
+use super::memory::Memory;
 use super::pace::{Pace, Subject};
 use super::window::Window;
 use crate::model::{
-    Connection, ConnectionRef, Dependency, Event, Gap, GapReason, HealthStatus, RunId, Service, ServiceId,
-    Timestamp, TopologyChange,
+    Connection, ConnectionRef, Dependency, Event, Gap, GapReason, HealthStatus, Known, KnownDependency,
+    RunId, Service, ServiceId, Timestamp, TopologyChange,
 };
 use crate::settings::{EmissionMode, MapSettings};
 use crate::state::{Change, DependencyTold, EdgeTold, Findings, HealthRecord, MovedDependency, State};
@@ -29,6 +30,7 @@ pub(super) struct GoneDependency {
     pub(super) dependency: Arc<Dependency>,
     pub(super) told: DependencyTold,
     pub(super) asleep: BTreeMap<ConnectionRef, Arc<Connection>>,
+    pub(super) first_seen: Timestamp,
     pub(super) at: Timestamp,
 }
 
@@ -61,6 +63,8 @@ pub(crate) struct Teller {
     pub(super) gone_edges: BTreeMap<ConnectionRef, GoneEdge>,
     pub(super) gone_dependencies: BTreeMap<(ServiceId, ServiceId), GoneDependency>,
     pub(super) gaps: BTreeMap<GapReason, Gap>,
+    /// What earlier runs told.
+    pub(super) memory: Memory,
     /// What consumers were told of network policies.
     pub(super) told_findings: Arc<Findings>,
     pub(super) revision: u64,
@@ -91,6 +95,7 @@ impl Teller {
             gone_edges: BTreeMap::new(),
             gone_dependencies: BTreeMap::new(),
             gaps: BTreeMap::new(),
+            memory: Memory::default(),
             told_findings: Arc::default(),
             revision: 0,
             counts: (0, 0),
@@ -104,10 +109,41 @@ impl Teller {
         &self.log
     }
 
-    /// The map is ready: what is in it is no news, what comes from now on is.
+    /// Takes what was told in earlier runs: it is no news, and everything else is.
+    pub(crate) fn remember(&mut self, known: Known) {
+        self.memory.fill(known);
+        self.composer.learning_period = Duration::ZERO;
+    }
+
+    /// Counts up whenever [`known`](Self::known) becomes another but for instants.
+    pub(crate) fn known_revision(&self) -> u64 {
+        self.memory.revision
+    }
+
+    /// What is no news any more, in this run or the next.
+    pub(crate) fn known(&mut self, state: &mut State, now: Timestamp) -> Known {
+        let mut told = state.known_dependencies(now);
+        told.extend(self.gone_dependencies.values().map(|gone| KnownDependency {
+            source: gone.dependency.source.id(),
+            destination: gone.dependency.destination.id(),
+            first_seen: gone.first_seen,
+            last_seen: gone.at,
+            crosses_environments: gone.told.crossing,
+        }));
+        let (known, forgotten) = self.memory.keep(told, self.settings.dependency_retention, now);
+        state.statistics.known_forgotten += forgotten;
+        known
+    }
+
+    /// The map is ready: what is in it is no news, what comes from now on is. Where earlier runs have told, a dependency
+    /// that they did not know is news as well.
     pub(crate) fn begin(&mut self, state: &mut State, now: Timestamp) {
         state.take_changes();
         state.mark_all_told();
+        if self.memory.is_given {
+            self.find_news(state, now);
+        }
+        self.memory.revision += 1;
         self.told_findings = state.findings().clone();
         self.counts = state.counts();
         self.next_full =
@@ -212,11 +248,12 @@ impl Teller {
             Change::DependencyAdded(source, destination) => {
                 self.dependency_came(source, destination, state, now);
             }
-            Change::DependencyRemoved { dependency, told, asleep, at } => {
+            Change::DependencyRemoved { dependency, told, asleep, first_seen, at } => {
                 let key = (dependency.source.id(), dependency.destination.id());
                 self.window(now).dependencies.insert(key.clone());
                 if told.present {
-                    self.gone_dependencies.insert(key, GoneDependency { dependency, told, asleep, at });
+                    self.gone_dependencies
+                        .insert(key, GoneDependency { dependency, told, asleep, first_seen, at });
                 }
             }
             Change::DependencyCrosses(source, destination) => {
@@ -270,6 +307,32 @@ impl Teller {
         self.window(now).edge(edge, true);
     }
 
+    /// Dependencies that existed before the map was ready and that earlier runs did not tell of are told with the first
+    /// window: consumers that wait for the map have begun by then.
+    fn find_news(&mut self, state: &mut State, now: Timestamp) {
+        for (_, dependency) in state.told_dependencies() {
+            let key = (dependency.source.id(), dependency.destination.id());
+            if let Some(view) = state.dependency_view(&key.0, &key.1) {
+                *view.told = DependencyTold::default();
+            }
+            self.recall(&key, state, now);
+            self.window(now).dependencies.insert(key);
+        }
+    }
+
+    /// A dependency that came goes on from what earlier runs told of it.
+    fn recall(&mut self, key: &(ServiceId, ServiceId), state: &mut State, now: Timestamp) {
+        let retention = self.settings.dependency_retention;
+        let Some((first_seen, told)) = self.memory.meet(key, retention, now) else { return };
+        let Some(view) = state.dependency_view(&key.0, &key.1) else { return };
+        if view.dependency.cross_environment && !told.crossing {
+            // That is what is new of it, and since this run.
+            view.crosses_since.get_or_insert(*view.first_seen);
+        }
+        *view.first_seen = first_seen.min(*view.first_seen);
+        *view.told = told;
+    }
+
     fn dependency_came(
         &mut self,
         source: ServiceId,
@@ -279,6 +342,7 @@ impl Teller {
     ) {
         let key = (source, destination);
         let gone = self.gone_dependencies.remove(&key);
+        self.recall(&key, state, now);
         let Some(view) = state.dependency_view(&key.0, &key.1) else { return };
         if let Some(gone) = gone {
             *view.told = gone.told;
@@ -305,6 +369,7 @@ impl Teller {
                 Arc::new(Connection { edge: edge.clone(), ..Connection::clone(&gone.connection) });
             self.gone_edges.insert(edge, gone);
         }
+        self.memory.revision += 1;
         let crosses = view.dependency.cross_environment;
         if !view.told.present || (crosses && !view.told.crossing) {
             self.dependency_came(to.0, to.1, state, now);

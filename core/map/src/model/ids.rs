@@ -1,9 +1,10 @@
 //! Names by which things are known, stable over time and over restarts.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 /// The kind class of a service: part of its identity, so that a Process and a Kubernetes Service of one name differ.
@@ -23,6 +24,9 @@ pub enum ServiceKind {
 }
 
 impl ServiceKind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Service, Self::Workload, Self::Process, Self::Node, Self::External];
+
     /// The lower-case word used in ids.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -70,6 +74,36 @@ impl Serialize for ServiceId {
         serializer.collect_str(self)
     }
 }
+
+impl FromStr for ServiceId {
+    type Err = UnknownServiceId;
+
+    fn from_str(text: &str) -> Result<Self, UnknownServiceId> {
+        let parts = text.split_once(':').and_then(|(kind, path)| Some((kind, path.split_once('/')?)));
+        let kind = |word: &str| ServiceKind::ALL.into_iter().find(|kind| kind.as_str() == word);
+        parts
+            .and_then(|(word, (namespace, name))| Some(Self::new(kind(word)?, namespace, name)))
+            .ok_or_else(|| UnknownServiceId(text.to_owned()))
+    }
+}
+
+impl<'de> Deserialize<'de> for ServiceId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A text that is no identity of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownServiceId(String);
+
+impl fmt::Display for UnknownServiceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is no service: write KIND:NAMESPACE/NAME, such as \"service:shop/payments\"", self.0)
+    }
+}
+
+impl std::error::Error for UnknownServiceId {}
 
 /// One life of an observer process: a restart begins a new run. In every event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -9,6 +9,7 @@ mod flow;
 mod gap;
 mod health;
 mod ids;
+mod known;
 mod kubernetes;
 mod latency;
 mod readings;
@@ -24,6 +25,7 @@ pub use flow::{AddressClass, Direction, FlowDelta, FlowKey, MachineId, SocketExa
 pub use gap::{Gap, GapReason};
 pub use health::{Health, HealthReason, HealthStatus};
 pub use ids::{EventId, RunId, ServiceId, ServiceKind};
+pub use known::{Known, KnownDependency};
 pub use kubernetes::{
     AddressRange, BackendPort, ClusterScope, ContainerPort, EndpointSlice, Ingress, IngressBackend,
     IngressKind, KubernetesFact, KubernetesService, LabelExpression, LabelOperator, LabelSelector, Labels,

@@ -27,6 +27,8 @@ pub struct Statistics {
     pub facts_repeated: u64,
     /// Closes of connections, or listeners, that were never counted as opened; they change nothing.
     pub closes_without_open: u64,
+    /// Dependencies that were told and that the next run will not know of, because they are more than are kept.
+    pub known_forgotten: u64,
     /// Events written to the log.
     pub events: u64,
 }

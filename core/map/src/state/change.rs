@@ -53,6 +53,8 @@ pub(crate) enum Change {
         told: DependencyTold,
         /// Its edges that went before it and were not told as expired.
         asleep: BTreeMap<ConnectionRef, Arc<Connection>>,
+        /// When it was first seen.
+        first_seen: Timestamp,
         /// When it went.
         at: Timestamp,
     },

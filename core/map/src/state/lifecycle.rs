@@ -148,8 +148,8 @@ impl State {
 
     pub(super) fn dependency_went(&mut self, needed: Needed, at: Timestamp) {
         self.structure.take();
-        let Needed { dependency, told, asleep, .. } = needed;
-        self.changes.push(Change::DependencyRemoved { dependency, told, asleep, at });
+        let Needed { dependency, told, asleep, first_seen, .. } = needed;
+        self.changes.push(Change::DependencyRemoved { dependency, told, asleep, first_seen, at });
     }
 
     /// A service of which nothing is left is looked at again when its time is over.

@@ -12,8 +12,8 @@ use super::{DependencyTold, Edge, EdgeTold, State};
 use crate::analysis::{self, Graph};
 use crate::collections::{HashMap, HashSet};
 use crate::model::{
-    Connection, ConnectionRef, Dependency, Direction, Gap, HealthStatus, Service, ServiceId, ServiceType,
-    SnapshotTopology, SnapshotTotals, Timestamp,
+    Connection, ConnectionRef, Dependency, Direction, Gap, HealthStatus, KnownDependency, Service, ServiceId,
+    ServiceType, SnapshotTopology, SnapshotTotals, Timestamp,
 };
 use crate::resolve::{Ends, Instant, Party};
 
@@ -46,9 +46,9 @@ pub(crate) struct ServiceView<'a> {
 /// A dependency with what `changes` needs of it.
 pub(crate) struct DependencyView<'a> {
     pub(crate) dependency: Arc<Dependency>,
-    pub(crate) first_seen: Timestamp,
+    pub(crate) first_seen: &'a mut Timestamp,
     /// Since when it crosses environments, where it does so since later than it is there.
-    pub(crate) crosses_since: Option<Timestamp>,
+    pub(crate) crosses_since: &'a mut Option<Timestamp>,
     pub(crate) told: &'a mut DependencyTold,
     pub(crate) asleep: &'a mut BTreeMap<ConnectionRef, Arc<Connection>>,
 }
@@ -121,8 +121,8 @@ impl State {
         let needed = self.dependencies.get_mut(key)?;
         Some(DependencyView {
             dependency: needed.dependency.clone(),
-            first_seen: needed.first_seen,
-            crosses_since: needed.crosses_since,
+            first_seen: &mut needed.first_seen,
+            crosses_since: &mut needed.crosses_since,
             told: &mut needed.told,
             asleep: &mut needed.asleep,
         })
@@ -187,6 +187,19 @@ impl State {
             told.map(|(_, needed)| (needed.first_seen, needed.dependency.clone())).collect();
         told.sort_by(|(_, a), (_, b)| (&a.source, &a.destination).cmp(&(&b.source, &b.destination)));
         told
+    }
+
+    /// Dependencies that consumers know, for the next run. One that an edge shows is seen now.
+    pub(crate) fn known_dependencies(&self, now: Timestamp) -> Vec<KnownDependency> {
+        let told = self.dependencies.iter().filter(|(_, needed)| needed.told.present);
+        told.map(|(_, needed)| KnownDependency {
+            source: needed.dependency.source.id(),
+            destination: needed.dependency.destination.id(),
+            first_seen: needed.first_seen,
+            last_seen: if needed.edges > 0 { now } else { needed.last_seen },
+            crosses_environments: needed.told.crossing,
+        })
+        .collect()
     }
 
     fn build_structure(&self) -> Structure {
