@@ -7,6 +7,7 @@ pub mod capture;
 mod clock;
 pub mod host;
 mod kubernetes;
+mod memory;
 mod observer;
 pub mod settings;
 mod sink;

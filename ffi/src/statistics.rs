@@ -14,6 +14,8 @@ pub(crate) fn to_json(readings: &Readings, channels: &[(Kind, &Counts)]) -> Vec<
         readings.kernel.by_type().map(|(name, n)| (name.to_owned(), n.into())).into_iter().collect();
     let gaps: Map<String, Value> =
         statistics.gaps.iter().map(|(reason, n)| (reason.as_str().to_owned(), (*n).into())).collect();
+    let bounded: Map<String, Value> =
+        statistics.bounded.iter().map(|(bound, n)| (bound.as_str().to_owned(), (*n).into())).collect();
     let consumers: Map<String, Value> =
         channels.iter().map(|(kind, counts)| (kind.as_str().to_owned(), consumer(counts))).collect();
     let value = json!({
@@ -28,6 +30,7 @@ pub(crate) fn to_json(readings: &Readings, channels: &[(Kind, &Counts)]) -> Vec<
         "facts": statistics.facts,
         "facts_repeated": statistics.facts_repeated,
         "events": statistics.events,
+        "bounded": bounded,
         "kernel": kernel,
         "gaps": gaps,
         "consumers": consumers,

@@ -5,6 +5,7 @@
 
 mod agents;
 mod consumer;
+mod keeping;
 mod schedule;
 mod shared;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use servicemap_map::model::{ObserverInfo, Readings, Snapshot};
 use crate::capture::{Capture, CaptureError, CaptureSettings};
 use crate::kubernetes::{self, Kubernetes, KubernetesError};
 use crate::settings::{Role, Settings};
+use keeping::Keeping;
 use shared::Shared;
 
 pub use agents::Reporter;
@@ -80,8 +82,13 @@ impl Observer {
         }
         let options = CaptureSettings { hook: self.settings.capture_hook, ..CaptureSettings::default() };
         let capture = self.settings.enable_ebpf.then(|| Capture::start(&options)).transpose()?;
+        // Before the first fact.
+        let keeping = self.settings.state_dir.as_deref().and_then(|directory| {
+            Keeping::open(directory, self.settings.map.dependency_retention, &self.shared)
+        });
         let kubernetes = self.start_kubernetes()?;
-        let worker = worker::Worker::new(&self.settings, capture, kubernetes, self.shared.clone());
+        let sources = worker::Sources { capture, kubernetes };
+        let worker = worker::Worker::new(&self.settings, sources, keeping, self.shared.clone());
         let spawned =
             std::thread::Builder::new().name("servicemap-map".to_owned()).spawn(move || worker.run());
         *thread = Thread::Running(spawned.map_err(ObserverError::Thread)?);

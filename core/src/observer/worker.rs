@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use servicemap_map::model::{Fact, FactBody, Origin, SourceId};
 
+use super::keeping::Keeping;
 use super::schedule::{Due, Schedule};
 use super::shared::Shared;
 use crate::capture::Capture;
@@ -23,6 +24,14 @@ pub(super) struct Worker {
     schedule: Schedule,
     facts: Vec<Fact>,
     flows: Vec<Fact>,
+    /// Of what was told, where it is kept.
+    keeping: Option<Keeping>,
+}
+
+/// What an observer has of sources beside this machine itself.
+pub(super) struct Sources {
+    pub(super) capture: Option<Capture>,
+    pub(super) kubernetes: Option<Kubernetes>,
 }
 
 /// Says that no more events will come, also when the thread panics.
@@ -37,8 +46,8 @@ impl Drop for EndGuard {
 impl Worker {
     pub(super) fn new(
         settings: &Settings,
-        capture: Option<Capture>,
-        kubernetes: Option<Kubernetes>,
+        Sources { capture, kubernetes }: Sources,
+        keeping: Option<Keeping>,
         shared: Arc<Shared>,
     ) -> Self {
         Self {
@@ -49,6 +58,7 @@ impl Worker {
             schedule: Schedule::new(settings.drain_interval, settings.refresh_interval, Instant::now()),
             facts: Vec::new(),
             flows: Vec::new(),
+            keeping,
         }
     }
 
@@ -64,12 +74,18 @@ impl Worker {
                 Due::Nothing => {}
             }
             self.tell();
+            if let Some(keeping) = &mut self.keeping {
+                keeping.look(&self.shared);
+            }
         }
         drop(self.kubernetes.take());
         self.drain();
         self.tell();
         let at = self.shared.now();
         self.shared.lock().map.finish(at);
+        if let Some(keeping) = self.keeping.take() {
+            keeping.finish(&self.shared, at);
+        }
     }
 
     /// What exists at the start: names first, then the sockets that are open already.

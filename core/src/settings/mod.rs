@@ -11,6 +11,7 @@ mod read;
 pub mod reader;
 pub mod tree;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use servicemap_map::MapSettings;
@@ -75,6 +76,9 @@ pub struct Settings {
     pub collection_interval: Duration,
     /// Edges that get metric series of their own, the oldest first (2,000); the others are counted as left out.
     pub max_edge_series: usize,
+    /// Directory in which what was told is kept from one run to the next: it is not told as new then. `None`: it is, and
+    /// detections are marked as learning.
+    pub state_dir: Option<PathBuf>,
     /// Settings of the map.
     pub map: MapSettings,
 }
@@ -98,6 +102,7 @@ impl Default for Settings {
             refresh_interval: Duration::from_mins(1),
             collection_interval: Duration::from_secs(10),
             max_edge_series: DEFAULT_MAX_EDGE_SERIES,
+            state_dir: None,
             map: MapSettings { host: machine_name().into(), ..MapSettings::default() },
         }
     }

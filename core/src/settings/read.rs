@@ -1,6 +1,7 @@
 //! The names and bounds of an observer's settings. Every bound stands here once.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,6 +79,7 @@ pub(super) fn settings(section: &mut Section<'_, '_>) -> Settings {
             .duration("collection_interval", INTERVAL)
             .unwrap_or(default.collection_interval),
         max_edge_series: section.count("max_edge_series", EDGE_SERIES).unwrap_or(default.max_edge_series),
+        state_dir: state_dir(section, role),
         map: map(section, default.map),
     }
 }
@@ -91,6 +93,16 @@ fn cgroup_root(section: &mut Section<'_, '_>) -> Option<String> {
         section.problem("cgroup_root", message);
     }
     Some(root)
+}
+
+/// An agent tells no events.
+fn state_dir(section: &mut Section<'_, '_>, role: Role) -> Option<PathBuf> {
+    let directory = section.text("state_dir").filter(|path| !path.is_empty())?;
+    if role == Role::Agent {
+        let message = "an agent tells no events that could be told twice; set it for the cluster instance";
+        section.problem("state_dir", message.to_owned());
+    }
+    Some(directory.into())
 }
 
 /// A cluster instance counts nothing itself: the agent of its machine does.

@@ -37,12 +37,12 @@ fn default_host_is_this_machine() {
 #[test]
 fn every_name_is_read() {
     let json = br#"{
-        "name":"n","role":"agent","cgroup_root":"/one","report_interval":"9s","cluster_name":"c","buffer_size":11,"enable_k8s_discovery":true,"kube_config":"/k","watch_namespaces":["a","b"],
+        "name":"n","role":"all_in_one","cgroup_root":"/one","report_interval":"9s","cluster_name":"c","buffer_size":11,"enable_k8s_discovery":true,"kube_config":"/k","watch_namespaces":["a","b"],
         "cluster_ranges":["10.96.0.0/12"],"labels":["app"],
         "enable_ebpf":false,"service_timeout":"11s","connection_timeout":"12s","emission_mode":"full","full_snapshot_interval":"13s",
         "min_emit_interval":"14s","debounce_window":"15s","learning_period":"0","drain_interval":"200ms","refresh_interval":"17s","dependency_retention":"16h",
         "max_services":17,"max_flows":18,"max_externals":0,"host_name":"h","capture_hook":"raw_tp","collection_interval":"19s",
-        "max_edge_series":20,"kubelet_probes":true,"named_ranges":{"office":["192.0.2.0/24","2001:db8::/32"],"partner":["198.51.100.7"]},
+        "max_edge_series":20,"state_dir":"/var/lib/servicemap","kubelet_probes":true,"named_ranges":{"office":["192.0.2.0/24","2001:db8::/32"],"partner":["198.51.100.7"]},
         "environments":{"namespace_label":"env","names":{"prod":["prod-*","shop/api"],"staging":["stage"]}},
         "health":{"window":"21s","unhealthy_ratio":0.6,"unhealthy_min_attempts":22,"degraded_ratio":0.1,"degraded_min_attempts":23,
                   "worse_after":"24s","unhealthy_after":"25s","better_after":"26s"}
@@ -50,7 +50,7 @@ fn every_name_is_read() {
     let s = Duration::from_secs;
     let expected = Settings {
         name: "n".to_owned(),
-        role: Role::Agent,
+        role: Role::AllInOne,
         cgroup_root: "/one".to_owned(),
         report_interval: s(9),
         enable_k8s_discovery: Some(true),
@@ -64,6 +64,7 @@ fn every_name_is_read() {
         refresh_interval: Duration::from_secs(17),
         collection_interval: s(19),
         max_edge_series: 20,
+        state_dir: Some("/var/lib/servicemap".into()),
         map: MapSettings {
             host: "h".into(),
             cluster: "c".into(),
@@ -176,6 +177,12 @@ fn a_cluster_instance_counts_nothing_itself() {
     assert!(!Settings::from_json(br#"{"role":"cluster"}"#).unwrap().enable_ebpf);
     let refused = Settings::from_json(br#"{"role":"cluster","enable_ebpf":true}"#).unwrap_err();
     assert!(refused.to_string().contains("run an agent on this machine, too"), "{refused}");
+}
+
+#[test]
+fn an_agent_keeps_nothing_of_what_was_told() {
+    let refused = Settings::from_json(br#"{"role":"agent","state_dir":"/var/lib/servicemap"}"#).unwrap_err();
+    assert!(refused.to_string().contains("set it for the cluster instance"), "{refused}");
 }
 
 #[test]

@@ -216,7 +216,7 @@ mod tests {
         let mut out = Vec::new();
         show_metrics(&mut out, "debug/m", &requests[0], Verbosity::Normal).unwrap();
         let shown = String::from_utf8(out).unwrap();
-        assert!(shown.starts_with("debug/m: 24 metrics with "), "{shown}");
+        assert!(shown.starts_with("debug/m: 25 metrics with "), "{shown}");
         assert!(shown.contains("  servicemap.facts{} 12\n"), "{shown}");
         assert!(
             shown.contains("  servicemap.ebpf.events{servicemap.ebpf.event_type=\"connect\"} 21\n"),

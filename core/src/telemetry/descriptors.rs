@@ -363,6 +363,16 @@ pub static EVENTS: Descriptor = Descriptor {
     help: "Events that were written to the event log.",
 };
 
+/// What the bounds of the map met.
+pub static BOUNDED: Descriptor = Descriptor {
+    prometheus: "servicemap_bounded_total",
+    otlp: "servicemap.bounded",
+    kind: Kind::Counter,
+    unit: "{occurrence}",
+    labels: &[label("bound", Attribute::Text("servicemap.bound"))],
+    help: "What found no room in the map and counts for ~other or was turned away, by the bound that it met.",
+};
+
 /// What the kernel side did less well.
 pub static CAPTURE_DEGRADED: Descriptor = Descriptor {
     prometheus: "servicemap_capture_degraded_total",
@@ -424,7 +434,7 @@ pub static AGENT_RECORDS_MISSING: Descriptor = Descriptor {
 };
 
 /// Every metric, in the order in which they are shown.
-pub static ALL: [&Descriptor; 29] = [
+pub static ALL: [&Descriptor; 30] = [
     &SERVICES_DISCOVERED,
     &SERVICES_REMOVED,
     &SERVICES_ACTIVE,
@@ -448,6 +458,7 @@ pub static ALL: [&Descriptor; 29] = [
     &FACTS,
     &FACTS_REPEATED,
     &EVENTS,
+    &BOUNDED,
     &CAPTURE_DEGRADED,
     &CAPTURE_MENDED,
     &CAPTURE_RESIDUAL,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use servicemap_map::model::{
-    ConnectLatency, Connection, DurationHistogram, HealthStatus, Readings, ServiceKind, ServiceRef,
+    Bound, ConnectLatency, Connection, DurationHistogram, HealthStatus, Readings, ServiceKind, ServiceRef,
     ServiceType, Timestamp,
 };
 
@@ -211,6 +211,10 @@ impl<'a> Builder<'a> {
     fn own_health(&self) -> Vec<Family<'a>> {
         let statistics = &self.readings.statistics;
         let gaps = statistics.gaps.iter().map(|(reason, n)| self.point([text(reason.as_str())], *n));
+        let bounded = Bound::ALL.map(|bound| {
+            let count = statistics.bounded.get(&bound).copied().unwrap_or_default();
+            self.point([text(bound.as_str())], count)
+        });
         let capture = &self.readings.capture;
         let degraded = capture.by_reason().map(|(reason, n)| self.point([text(reason)], n));
         let agents = self.readings.agents.as_ref();
@@ -230,6 +234,7 @@ impl<'a> Builder<'a> {
             family(&metric::FACTS, [self.point([], statistics.facts)]),
             family(&metric::FACTS_REPEATED, [self.point([], statistics.facts_repeated)]),
             family(&metric::EVENTS, [self.point([], statistics.events)]),
+            family(&metric::BOUNDED, bounded),
             family(&metric::CAPTURE_DEGRADED, degraded),
             family(&metric::CAPTURE_MENDED, [self.point([], capture.mended)]),
             family(&metric::CAPTURE_RESIDUAL, [self.point([], capture.residual)]),

@@ -143,6 +143,7 @@ pub(crate) fn readings() -> Readings {
             facts: 12,
             facts_repeated: 13,
             closes_without_open: 15,
+            bounded: BTreeMap::from([(Bound::Services, 16)]),
             events: 14,
         },
         kernel: KernelEvents { connect: 21, accept: 22, close: 23, fail: 24, listen: 25, lost: 26 },

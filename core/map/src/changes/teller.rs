@@ -15,8 +15,8 @@ use super::memory::Memory;
 use super::pace::{Pace, Subject};
 use super::window::Window;
 use crate::model::{
-    Connection, ConnectionRef, Dependency, Event, Gap, GapReason, HealthStatus, Known, KnownDependency,
-    RunId, Service, ServiceId, Timestamp, TopologyChange,
+    Bound, Connection, ConnectionRef, Dependency, Event, Gap, GapReason, HealthStatus, Known,
+    KnownDependency, RunId, Service, ServiceId, Timestamp, TopologyChange,
 };
 use crate::settings::{EmissionMode, MapSettings};
 use crate::state::{Change, DependencyTold, EdgeTold, Findings, HealthRecord, MovedDependency, State};
@@ -131,7 +131,7 @@ impl Teller {
             crosses_environments: gone.told.crossing,
         }));
         let (known, forgotten) = self.memory.keep(told, self.settings.dependency_retention, now);
-        state.statistics.known_forgotten += forgotten;
+        state.count_bounded(Bound::KnownDependencies, forgotten);
         known
     }
 

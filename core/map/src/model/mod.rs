@@ -1,6 +1,7 @@
 //! What is talked about: services, connections, health, facts and events. Plain data without behaviour beyond
 //! formatting and comparison; this folder imports nothing else of ours, and everything else imports it.
 
+mod bound;
 mod connection;
 mod event;
 mod exposure;
@@ -17,6 +18,7 @@ mod service;
 mod snapshot;
 mod time;
 
+pub use bound::Bound;
 pub use connection::{Connection, ConnectionRef, Failures, FlowTotals, Provenance, Side};
 pub use event::{Dependency, Event, EventData, EventType, HealthChange, Renaming, Severity, TopologyChange};
 pub use exposure::Exposure;

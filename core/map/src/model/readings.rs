@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{GapReason, HealthStatus, ServiceType, Snapshot, Timestamp};
+use super::{Bound, GapReason, HealthStatus, ServiceType, Snapshot, Timestamp};
 
 /// Monotonic counters of the map since the start of the run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,8 +27,8 @@ pub struct Statistics {
     pub facts_repeated: u64,
     /// Closes of connections, or listeners, that were never counted as opened; they change nothing.
     pub closes_without_open: u64,
-    /// Dependencies that were told and that the next run will not know of, because they are more than are kept.
-    pub known_forgotten: u64,
+    /// What the bounds of the map turned away or put into `~other`.
+    pub bounded: BTreeMap<Bound, u64>,
     /// Events written to the log.
     pub events: u64,
 }

@@ -13,7 +13,7 @@ use super::settle::Fresh;
 use super::slots::Id;
 use super::sums::{Arrival, Sums};
 use super::{Change, State};
-use crate::model::{KubernetesFact, ServiceId, ServiceKind, ServiceRef, ServiceType, Timestamp};
+use crate::model::{Bound, KubernetesFact, ServiceId, ServiceKind, ServiceRef, ServiceType, Timestamp};
 use crate::resolve::{Declared, Instant};
 
 /// How long a flow to or from somebody in the cluster who is not known yet waits to be named. Watches tell of a pod a
@@ -40,7 +40,8 @@ impl State {
         for id in touched.declared {
             self.declared.entry(id).and_modify(|latest| *latest = at.max(*latest)).or_insert(at);
         }
-        self.turned_away += u64::from(touched.turned_away) + self.resolver.cluster.take_forgotten();
+        let forgotten = self.resolver.cluster.take_forgotten();
+        self.turn_away(Bound::Objects, u64::from(touched.turned_away) + forgotten);
     }
 
     /// Addresses that changed hands since this was last asked, with the generation that began.
@@ -113,7 +114,7 @@ impl State {
         let Declared { service_type, since, .. } = declared;
         let known = self.services.find(&id).or_else(|| {
             if self.services.len() >= self.settings.max_services {
-                self.turned_away += 1;
+                self.turn_away(Bound::Services, 1);
                 return None;
             }
             let sums = Sums { first: since, last: since, ..Sums::default() };

@@ -8,7 +8,9 @@ use super::settle::Fresh;
 use super::slots::Id;
 use super::sums::Sums;
 use super::{Change, State};
-use crate::model::{ContainerCgroup, Direction, FlowDelta, FlowKey, Gap, GapReason, MachineId, Timestamp};
+use crate::model::{
+    Bound, ContainerCgroup, Direction, FlowDelta, FlowKey, Gap, GapReason, MachineId, Timestamp,
+};
 
 /// Gaps that snapshots show; older ones remain counted in the statistics. Those of one reason in a row are one, so this
 /// many are an unusual day.
@@ -25,7 +27,7 @@ impl State {
             self.set_address(delta.key.machine, delta.key.netns, delta.key.remote, true);
         }
         let Some(flow) = self.flows.find(&delta.key).or_else(|| self.new_flow(&delta.key)) else {
-            self.turned_away += 1;
+            self.turn_away(Bound::Flows, 1);
             return;
         };
         self.note(flow, Sums::of(delta, at));
@@ -69,7 +71,7 @@ impl State {
             Some(true) => self.stale.addresses.insert(address.to_canonical()),
             Some(false) => false,
             None => {
-                self.turned_away += 1;
+                self.turn_away(Bound::Names, 1);
                 false
             }
         };
@@ -128,7 +130,7 @@ impl State {
     fn learned(&mut self, news: Option<bool>) {
         match news {
             Some(news) => self.stale.everything |= news,
-            None => self.turned_away += 1,
+            None => self.turn_away(Bound::Names, 1),
         }
     }
 
@@ -157,6 +159,19 @@ impl State {
                 }
                 self.gaps.push_back(gap);
             }
+        }
+    }
+
+    /// A bound turned something away.
+    pub(super) fn turn_away(&mut self, bound: Bound, count: u64) {
+        self.turned_away += count;
+        self.count_bounded(bound, count);
+    }
+
+    /// A bound was met; nothing is lost by it.
+    pub(crate) fn count_bounded(&mut self, bound: Bound, count: u64) {
+        if count > 0 {
+            *self.statistics.bounded.entry(bound).or_default() += count;
         }
     }
 

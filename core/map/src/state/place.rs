@@ -14,7 +14,7 @@ use super::settle::Fresh;
 use super::sides::Count;
 use super::slots::Id;
 use super::sums::{Arrival, Sums};
-use crate::model::{ConnectionRef, Direction, MachineId, ServiceKind, ServiceType, Side, Timestamp};
+use crate::model::{Bound, ConnectionRef, Direction, MachineId, ServiceKind, ServiceType, Side, Timestamp};
 use crate::resolve::{Ends, Instant, Party};
 
 /// The only transport that is watched.
@@ -282,7 +282,7 @@ impl State {
             None if flow.turned_away => {}
             None => {
                 flow.turned_away = true;
-                self.turned_away += 1;
+                self.turn_away(Bound::Services, 1);
             }
             Some(Place::Presence(service)) => {
                 if let Some(entry) = self.services.get_mut(service) {

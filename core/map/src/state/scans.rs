@@ -11,7 +11,7 @@ use super::settle::Fresh;
 use super::slots::Id;
 use super::sums::Sums;
 use crate::collections::HashMap;
-use crate::model::{ConnectionRef, FlowKey, Side, Timestamp};
+use crate::model::{Bound, ConnectionRef, FlowKey, Side, Timestamp};
 use crate::resolve::{Ends, is_offered};
 
 /// Ports of one destination that nobody offers and on which a source only fails; one more is a scan. A client that looks
@@ -125,7 +125,7 @@ impl State {
         // Only now: a cgroup keeps its name as long as it has flows.
         self.resolver.machines.release(&flow.key);
         let Some(scan) = scan else {
-            self.turned_away += 1;
+            self.turn_away(Bound::Flows, 1);
             return;
         };
         if let Some(scan) = self.flows.get_mut(scan) {
