@@ -14,6 +14,8 @@ pub mod analysis;
 pub mod changes;
 pub mod model;
 pub mod resolve;
+#[cfg(feature = "simulate")]
+pub mod simulate;
 pub mod state;
 
 mod collections;
