@@ -9,6 +9,7 @@ mod world;
 mod cascading_failure;
 mod dns_failover;
 mod node_loss;
+mod observer_restart;
 mod port_scan;
 mod rolling_update;
 mod wrong_database;

@@ -204,7 +204,8 @@ impl World {
         let begin = at(f64::from(BEFORE));
         let line = |event: &Event| {
             let after = event.observed_at.since(begin).as_secs_f64();
-            format!("{after:5.1}s {} {}", word(event.severity), in_short(event))
+            let learning = if event.learning { " (learning)" } else { "" };
+            format!("{after:5.1}s {} {}{learning}", word(event.severity), in_short(event))
         };
         self.lab.events().iter().map(|event| line(event)).collect()
     }
