@@ -1,11 +1,19 @@
 //! What follows from the graph: cycles and orphans; and what network policies allow in it. Pure functions, stable in their
 //! order.
 
+mod chains;
+mod components;
 mod cycles;
+mod dependents;
 mod orphans;
 pub(crate) mod policy;
+#[cfg(test)]
+mod reference;
+mod single_points;
 
 use std::collections::BTreeSet;
+
+use components::Components;
 
 use crate::model::SnapshotTopology;
 
@@ -19,6 +27,11 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
+    /// Who a node needs, in order.
+    fn needs(&self, node: u32) -> impl Iterator<Item = u32> {
+        self.arrows.range((node, 0)..=(node, u32::MAX)).map(|(_, to)| *to)
+    }
+
     fn name(&self, node: usize) -> Option<&str> {
         self.nodes.get(node).map(|(name, _)| name.as_str())
     }
@@ -26,8 +39,13 @@ impl Graph {
 
 /// Everything that snapshots show of it.
 pub(crate) fn topology(graph: &Graph) -> SnapshotTopology {
+    let components = Components::new(graph);
+    let cycles = cycles::cycles(graph, &components);
+    let names = |nodes: Vec<u32>| {
+        nodes.into_iter().filter_map(|node| Some(graph.name(node as usize)?.to_owned())).collect()
+    };
     SnapshotTopology {
-        cycles: cycles::cycles(graph),
+        cycles: cycles.components.into_iter().map(names).collect(),
         orphans: orphans::orphans(graph),
         ..SnapshotTopology::default()
     }

@@ -38,6 +38,7 @@ pub use latency::ConnectLatency;
 pub use readings::{AgentStatistics, CaptureHealth, DurationHistogram, KernelEvents, Readings, Statistics};
 pub use service::{Endpoint, Service, ServiceRef, ServiceType};
 pub use snapshot::{
-    DisallowedConnection, ObserverInfo, PolicySide, Snapshot, SnapshotTopology, SnapshotTotals,
+    DisallowedConnection, ObserverInfo, PolicySide, SinglePointOfFailure, Snapshot, SnapshotTopology,
+    SnapshotTotals,
 };
 pub use time::Timestamp;

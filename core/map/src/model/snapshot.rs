@@ -37,6 +37,20 @@ pub struct SnapshotTopology {
     pub unrestricted_services: Vec<String>,
 }
 
+/// A service that several others depend on and that nothing stands beside: without it the graph of dependencies falls apart,
+/// or everything that some entry points depend on leads to it or through it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SinglePointOfFailure {
+    /// Its id.
+    pub service: String,
+    /// Services that depend on it, directly or through others; at least two.
+    pub dependents: u64,
+    /// Entry points (services that nobody, or somebody outside, needs) that depend on it with everything they do.
+    pub entry_points: u64,
+    /// Whether the graph of dependencies falls apart without it.
+    pub separates: bool,
+}
+
 /// A connection (edge) that no network policy allows. It may be seen nevertheless: attempts fail, policies came later than
 /// the connection, or the network does not enforce them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
