@@ -7,9 +7,8 @@ use super::Graph;
 /// Services that need others and are needed by no other, sorted. Those outside, and those that something lets in from
 /// outside, are excepted: who needs them is not seen.
 pub(super) fn orphans(graph: &Graph) -> Vec<String> {
-    let between = || graph.arrows.iter().filter(|(from, to)| from != to);
-    let needed: BTreeSet<u32> = between().map(|(_, to)| *to).collect();
-    let needing: BTreeSet<u32> = between().map(|(from, _)| *from).collect();
+    let needed: BTreeSet<u32> = graph.between().map(|(_, to)| to).collect();
+    let needing: BTreeSet<u32> = graph.between().map(|(from, _)| from).collect();
     let outside = |node: u32| graph.nodes.get(node as usize).is_none_or(|(_, outside)| *outside);
     let orphans = needing.difference(&needed).filter(|node| !outside(**node));
     orphans.filter_map(|node| graph.name(*node as usize).map(str::to_owned)).collect()

@@ -21,12 +21,12 @@ pub(super) fn random_graph(seed: u64) -> Graph {
     });
     let (outside, arrows) = graph.new_tree(&mut runner).unwrap().current();
     let nodes = outside.into_iter().enumerate().map(|(number, outside)| (format!("{number:02}"), outside));
-    Graph { nodes: nodes.collect(), arrows }
+    Graph::new(nodes.collect(), arrows.into_iter())
 }
 
 /// All pairs of which the first leads to the second, over at least one arrow.
 pub(super) fn reachable(graph: &Graph) -> BTreeSet<(u32, u32)> {
-    let mut reached = graph.arrows.clone();
+    let mut reached: BTreeSet<_> = graph.arrows.iter().copied().collect();
     loop {
         let further: BTreeSet<_> = reached
             .iter()
@@ -45,13 +45,13 @@ pub(super) fn reachable(graph: &Graph) -> BTreeSet<(u32, u32)> {
 /// The graph without a node: its arrows are gone, its place stays.
 pub(super) fn without(graph: &Graph, node: u32) -> Graph {
     let arrows = graph.arrows.iter().filter(|(from, to)| *from != node && *to != node);
-    Graph { nodes: graph.nodes.clone(), arrows: arrows.copied().collect() }
+    Graph::new(graph.nodes.clone(), arrows.copied())
 }
 
 /// Groups of nodes that hang together whichever way the arrows point.
 pub(super) fn parts(graph: &Graph, nodes: impl Iterator<Item = u32>) -> usize {
     let both_ways: BTreeSet<_> = graph.arrows.iter().flat_map(|(a, b)| [(*a, *b), (*b, *a)]).collect();
-    let reached = reachable(&Graph { nodes: graph.nodes.clone(), arrows: both_ways });
+    let reached = reachable(&Graph::new(graph.nodes.clone(), both_ways.into_iter()));
     let firsts: BTreeSet<u32> = nodes
         .map(|node| {
             reached.iter().filter(|(from, _)| *from == node).map(|(_, to)| *to).chain([node]).min().unwrap()

@@ -45,8 +45,7 @@ pub(super) fn single_points(graph: &Graph, components: &Components) -> Vec<Singl
 
 /// Nodes without which the graph has more parts than with them.
 fn articulation(graph: &Graph) -> BTreeSet<u32> {
-    let between = graph.arrows.iter().filter(|(a, b)| a != b).map(|(a, b)| (*a.min(b), *a.max(b)));
-    let pairs: BTreeSet<(u32, u32)> = between.collect();
+    let pairs: BTreeSet<(u32, u32)> = graph.between().map(|(a, b)| (a.min(b), a.max(b))).collect();
     let undirected: UnGraph<(), ()> = UnGraph::from_edges(&pairs);
     articulation_points(&undirected).into_iter().filter_map(|node| u32::try_from(node.index()).ok()).collect()
 }
@@ -80,10 +79,9 @@ fn dominated_entry_points(graph: &Graph, components: &Components) -> Vec<u32> {
 
 /// Where what the graph is for begins: services that need others, and that nobody or somebody outside needs.
 fn entry_points(graph: &Graph) -> BTreeSet<u32> {
-    let between = || graph.arrows.iter().filter(|(from, to)| from != to);
-    let needed: BTreeSet<u32> = between().map(|(_, to)| *to).collect();
+    let needed: BTreeSet<u32> = graph.between().map(|(_, to)| to).collect();
     let is_open = |node: &u32| graph.nodes.get(*node as usize).is_some_and(|(_, open)| *open);
-    between().map(|(from, _)| *from).filter(|node| !needed.contains(node) || is_open(node)).collect()
+    graph.between().map(|(from, _)| from).filter(|node| !needed.contains(node) || is_open(node)).collect()
 }
 
 #[cfg(test)]

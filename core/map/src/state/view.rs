@@ -1,7 +1,7 @@
 //! The map as consumers see it. Each service and edge is built once and handed out again until it changes; order and
 //! analysis are kept until something comes or goes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -220,13 +220,12 @@ impl State {
             cross_environment: crossing_environments as u64,
             external_services: self.services.externals() as u64,
         };
-        let arrows: BTreeSet<(u32, u32)> =
-            self.dependencies.iter().map(|((from, to), _)| (place(from), place(to))).collect();
+        let arrows = self.dependencies.iter().map(|((from, to), _)| (place(from), place(to)));
         let is_exposed =
             |id: Id<Entry>| self.services.get(id).is_some_and(|entry| !entry.exposed_by().is_empty());
         let open = |id: &ServiceId, entry: Id<Entry>| is_external(id) || is_exposed(entry);
         let nodes = services.iter().map(|(id, entry)| (id.to_string(), open(id, *entry))).collect();
-        let topology = analysis::topology(&Graph { nodes, arrows });
+        let topology = analysis::topology(&Graph::new(nodes, arrows));
         Structure {
             services: services.into_iter().map(|(_, id)| id).collect(),
             edges: edges.into_iter().map(|(id, _)| id).collect(),
