@@ -42,8 +42,7 @@ pub(super) fn cycles(graph: &Graph, components: &Components) -> Cycles {
 /// One of the shortest ways from a node back to it, turned so that its first member comes first; always the same one.
 fn shortest_through(node: u32, graph: &Graph, components: &Components) -> Option<Vec<u32>> {
     let component = components.of(node);
-    let mut came_from = vec![None; components.members(component).len()];
-    let place = |node: &u32| components.members(component).binary_search(node).ok();
+    let mut came_from = vec![None; graph.nodes.len()];
     let mut waiting = VecDeque::from([node]);
     let last = 'search: loop {
         let from = waiting.pop_front()?;
@@ -51,7 +50,7 @@ fn shortest_through(node: u32, graph: &Graph, components: &Components) -> Option
             if to == node {
                 break 'search from;
             }
-            if let Some(before) = place(&to).and_then(|place| came_from.get_mut(place))
+            if let Some(before) = came_from.get_mut(to as usize)
                 && before.is_none()
             {
                 *before = Some(from);
@@ -59,7 +58,7 @@ fn shortest_through(node: u32, graph: &Graph, components: &Components) -> Option
             }
         }
     };
-    let back = |node: &u32| place(node).and_then(|place| came_from.get(place).copied().flatten());
+    let back = |node: &u32| came_from.get(*node as usize).copied().flatten();
     let mut cycle: Vec<u32> = std::iter::successors(Some(last), back).collect();
     cycle.reverse();
     let first = cycle.iter().enumerate().min_by_key(|(_, node)| **node).map_or(0, |(place, _)| place);
