@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::changes::{EventLog, Teller};
 use crate::model::{
-    Event, Fact, FactBody, Known, KubernetesFact, ObserverInfo, RunId, Snapshot, SnapshotTopology, SourceId,
-    Statistics, Timestamp,
+    Event, Fact, FactBody, Known, KubernetesFact, ObserverInfo, RunId, Snapshot, SourceId, Statistics,
+    Timestamp,
 };
 use crate::settings::MapSettings;
 use crate::state::State;
@@ -199,7 +199,6 @@ impl ServiceMap {
 
     /// The whole map, as it was settled by the last [`advance`](Self::advance).
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
-        let (structure, findings) = (self.state.structure(), self.state.findings());
         Snapshot {
             version: Snapshot::VERSION,
             at: now,
@@ -214,12 +213,8 @@ impl ServiceMap {
             },
             services: self.state.services(),
             connections: self.state.connections(),
-            topology: SnapshotTopology {
-                disallowed_connections: findings.disallowed.clone(),
-                unrestricted_services: findings.unrestricted.iter().cloned().collect(),
-                ..structure.topology.clone()
-            },
-            totals: structure.totals,
+            topology: self.state.topology(),
+            totals: self.state.structure().totals,
             excluded: self.state.excluded(),
             unnamed: self.state.unnamed(),
             gaps: self.state.gaps(),

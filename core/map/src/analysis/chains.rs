@@ -76,22 +76,17 @@ pub(super) struct Chains {
 }
 
 impl Chains {
-    /// `connections` says how many went over a dependency.
-    pub(super) fn new(
-        kind: Kind,
-        graph: &Graph,
-        components: &Components,
-        connections: impl Fn(u32, u32) -> u64,
-    ) -> Self {
-        let steps = steps(graph, components, connections);
-        let mut before = Side::new(kind, components.len());
-        let mut after = Side::new(kind, components.len());
+    /// `steps` as [`steps`] has them, between so many components; `connections` went over each of the graph's arrows.
+    pub(super) fn new(kind: Kind, steps: &[Step], components: usize, connections: &[u64]) -> Self {
+        let over = |step: &Step| step.connections(connections);
+        let mut before = Side::new(kind, components);
+        let mut after = Side::new(kind, components);
         // Who needs comes before who is needed.
-        for (from, to, connections) in &steps {
-            before.offer(*to, kind.and(before.worth(*from), *connections), *from);
+        for step in steps {
+            before.offer(step.to, kind.and(before.worth(step.from), over(step)), step.from);
         }
-        for (from, to, connections) in steps.iter().rev() {
-            after.offer(*from, kind.and(after.worth(*to), *connections), *to);
+        for step in steps.iter().rev() {
+            after.offer(step.from, kind.and(after.worth(step.to), over(step)), step.to);
         }
         Self { kind, before, after }
     }
@@ -111,22 +106,44 @@ impl Chains {
     }
 }
 
-/// Dependencies between components, in the order of who needs, then of who is needed. Of several between two of them the most
-/// used one counts.
-fn steps(
-    graph: &Graph,
-    components: &Components,
-    connections: impl Fn(u32, u32) -> u64,
-) -> Vec<(usize, usize, u64)> {
-    let mut steps: Vec<_> = graph
-        .arrows
-        .iter()
-        .map(|(from, to)| (components.of(*from), components.of(*to), connections(*from, *to)))
-        .filter(|(from, to, _)| from != to)
-        .collect();
-    steps.sort_unstable_by_key(|(from, to, connections)| (*from, *to, std::cmp::Reverse(*connections)));
-    steps.dedup_by_key(|(from, to, _)| (*from, *to));
+/// A dependency between two components.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Step {
+    /// Who needs.
+    pub(super) from: usize,
+    /// Who is needed.
+    pub(super) to: usize,
+    /// Position of the graph's arrow.
+    arrow: usize,
+}
+
+impl Step {
+    fn connections(&self, connections: &[u64]) -> u64 {
+        connections.get(self.arrow).copied().unwrap_or_default()
+    }
+}
+
+/// Dependencies between components, in the order of who needs, then of who is needed. There may be several between two.
+pub(super) fn steps(graph: &Graph, components: &Components) -> Vec<Step> {
+    let steps = graph.arrows.iter().enumerate().map(|(arrow, (from, to))| Step {
+        from: components.of(*from),
+        to: components.of(*to),
+        arrow,
+    });
+    let mut steps: Vec<_> = steps.filter(|step| step.from != step.to).collect();
+    steps.sort_unstable();
     steps
+}
+
+/// How many connections went over the least used dependency of a chain; of several between two components the most used
+/// one counts.
+pub(super) fn least_used(chain: &[usize], steps: &[Step], connections: &[u64]) -> u64 {
+    let between = |from: &usize, to: &usize| {
+        let first = steps.partition_point(|step| (step.from, step.to) < (*from, *to));
+        let several = steps.iter().skip(first).take_while(|step| (step.from, step.to) == (*from, *to));
+        several.map(|step| step.connections(connections)).max().unwrap_or_default()
+    };
+    chain.iter().zip(chain.iter().skip(1)).map(|(from, to)| between(from, to)).min().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -134,9 +151,14 @@ mod tests {
     use super::super::{graph, reference};
     use super::*;
 
+    fn over_arrows(graph: &Graph, connections: impl Fn(u32, u32) -> u64) -> Vec<u64> {
+        graph.arrows.iter().map(|(from, to)| connections(*from, *to)).collect()
+    }
+
     fn chain(kind: Kind, graph: &Graph, through: u32, connections: impl Fn(u32, u32) -> u64) -> Vec<u32> {
         let components = Components::new(graph);
-        let chains = Chains::new(kind, graph, &components, connections);
+        let connections = over_arrows(graph, connections);
+        let chains = Chains::new(kind, &steps(graph, &components), components.len(), &connections);
         let chain = chains.through(components.of(through));
         chain.into_iter().map(|component| components.members(component)[0]).collect()
     }
@@ -172,16 +194,18 @@ mod tests {
         for seed in 0..1_000 {
             let graph = reference::random_graph(seed);
             let components = Components::new(&graph);
-            let connections = |from: u32, to: u32| u64::from((from * 7 + to * 3) % 11);
-            let steps = steps(&graph, &components, connections);
-            let paths = reference::paths(&steps, components.len());
+            let connections = over_arrows(&graph, |from, to| u64::from((from * 7 + to * 3) % 11));
+            let steps = steps(&graph, &components);
+            let between: Vec<_> =
+                steps.iter().map(|step| (step.from, step.to, step.connections(&connections))).collect();
+            let paths = reference::paths(&between, components.len());
             for kind in [Kind::Longest, Kind::Busiest] {
-                let chains = Chains::new(kind, &graph, &components, connections);
+                let chains = Chains::new(kind, &steps, components.len(), &connections);
                 for component in 0..components.len() {
                     let worth = |path: &Vec<usize>| {
                         path.windows(2).fold(kind.nothing(), |worth, pair| {
-                            let step = steps.iter().find(|(from, to, _)| [*from, *to] == *pair).unwrap();
-                            kind.and(worth, step.2)
+                            let several = between.iter().filter(|(from, to, _)| [*from, *to] == *pair);
+                            kind.and(worth, several.map(|step| step.2).max().unwrap())
                         })
                     };
                     let through = paths.iter().filter(|path| path.contains(&component));
@@ -189,6 +213,9 @@ mod tests {
                     assert_eq!(chains.worth(component), best, "seed {seed}, {kind:?}, component {component}");
                     assert_eq!(worth(&chains.through(component)), best, "seed {seed}, {kind:?}");
                     assert!(paths.contains(&chains.through(component)), "from a beginning to an end");
+                    if kind == Kind::Busiest && chains.through(component).len() > 1 {
+                        assert_eq!(least_used(&chains.through(component), &steps, &connections), best);
+                    }
                 }
             }
         }

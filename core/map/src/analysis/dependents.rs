@@ -46,6 +46,7 @@ fn count_among(block: &[u32], components: &Components, counts: &mut [u32]) {
     }
 }
 
+#[cfg_attr(not(test), expect(dead_code, reason = "until one service is asked about"))]
 /// Who depends on one node: itself left out, sorted; with how many of them do so directly.
 pub(super) fn of(graph: &Graph, node: u32) -> (Vec<u32>, usize) {
     let mut needed_by = vec![Vec::new(); graph.nodes.len()];

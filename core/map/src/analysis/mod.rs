@@ -1,77 +1,100 @@
-//! What follows from the graph: cycles and orphans; and what network policies allow in it. Pure functions, stable in their
-//! order.
+//! What follows from the graph of dependencies: cycles, chains, orphans, single points of failure, who depends on whom; and
+//! what network policies allow in it. Pure functions, stable in their order.
 
 mod chains;
 mod components;
 mod cycles;
 mod dependents;
+mod graph;
 mod orphans;
 pub(crate) mod policy;
 #[cfg(test)]
 mod reference;
 mod single_points;
 
+use chains::{Chains, Kind, Step};
 use components::Components;
-
-use crate::model::SnapshotTopology;
-
-/// The graph of dependencies.
-#[derive(Debug, Default)]
-pub(crate) struct Graph {
-    /// Ids, sorted, and whether who needs the node is not seen: it is outside, or let in from outside.
-    nodes: Vec<(String, bool)>,
-    /// Who needs whom, as indices into the nodes; sorted, each once.
-    arrows: Vec<(u32, u32)>,
-    /// Where the arrows of each node begin, and after the last one where they end.
-    begins: Vec<usize>,
-}
-
-impl Graph {
-    /// Nodes sorted by id, and arrows between their indices in any order; those that lead nowhere are left out.
-    pub(crate) fn new(nodes: Vec<(String, bool)>, arrows: impl Iterator<Item = (u32, u32)>) -> Self {
-        let is_node = |node: u32| (node as usize) < nodes.len();
-        let mut arrows: Vec<_> = arrows.filter(|(from, to)| is_node(*from) && is_node(*to)).collect();
-        arrows.sort_unstable();
-        arrows.dedup();
-        let begins =
-            (0..=nodes.len()).map(|node| arrows.partition_point(|(from, _)| (*from as usize) < node));
-        let begins = begins.collect();
-        Self { nodes, arrows, begins }
-    }
-
-    /// Who a node needs, in order.
-    fn needs(&self, node: u32) -> impl Iterator<Item = u32> {
-        let begin = |node: usize| self.begins.get(node).copied().unwrap_or(self.arrows.len());
-        let own = self.arrows.get(begin(node as usize)..begin(node as usize + 1));
-        own.unwrap_or_default().iter().map(|(_, to)| *to)
-    }
-
-    /// Dependencies between different nodes.
-    fn between(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.arrows.iter().copied().filter(|(from, to)| from != to)
-    }
-
-    fn name(&self, node: usize) -> Option<&str> {
-        self.nodes.get(node).map(|(name, _)| name.as_str())
-    }
-}
-
-/// Everything that snapshots show of it.
-pub(crate) fn topology(graph: &Graph) -> SnapshotTopology {
-    let components = Components::new(graph);
-    let cycles = cycles::cycles(graph, &components);
-    let names = |nodes: Vec<u32>| {
-        nodes.into_iter().filter_map(|node| Some(graph.name(node as usize)?.to_owned())).collect()
-    };
-    SnapshotTopology {
-        cycles: cycles.components.into_iter().map(names).collect(),
-        orphans: orphans::orphans(graph),
-        ..SnapshotTopology::default()
-    }
-}
-
+use cycles::Cycles;
+pub(crate) use graph::Graph;
 #[cfg(test)]
-pub(crate) fn graph(nodes: &[&str], arrows: &[(u32, u32)]) -> Graph {
-    let nodes = nodes.iter().map(|name| ((*name).to_owned(), name.starts_with("external:")));
-    Graph::new(nodes.collect(), arrows.iter().copied())
+pub(crate) use graph::graph;
+
+use crate::model::{Chain, SinglePointOfFailure, SnapshotTopology, TopologyLeftOut};
+
+/// What follows from which dependencies there are, and from nothing else.
+#[derive(Debug)]
+pub(crate) struct Analysis {
+    graph: Graph,
+    components: Components,
+    steps: Vec<Step>,
+    cycles: Cycles,
+    orphans: Vec<u32>,
+    single_points: Vec<SinglePointOfFailure>,
+}
+
+impl Analysis {
+    pub(crate) fn new(graph: Graph) -> Self {
+        let components = Components::new(&graph);
+        Self {
+            steps: chains::steps(&graph, &components),
+            cycles: cycles::cycles(&graph, &components),
+            orphans: orphans::orphans(&graph),
+            single_points: single_points::single_points(&graph, &components),
+            components,
+            graph,
+        }
+    }
+
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// As snapshots show it, without the dependencies. `connections` are those that were opened over each of the graph's
+    /// arrows.
+    pub(crate) fn topology(&self, connections: &[u64]) -> SnapshotTopology {
+        let (cycles, cycles_left) = listed(&self.cycles.components);
+        let (orphans, orphans_left) = listed(&self.orphans);
+        let (single_points, single_points_left) = listed(&self.single_points);
+        SnapshotTopology {
+            cycles: cycles.iter().map(|members| self.names(members)).collect(),
+            shortest_cycles: self.cycles.shortest.iter().map(|cycle| self.names(cycle)).collect(),
+            orphans: self.names(orphans),
+            single_points_of_failure: single_points.to_vec(),
+            longest_chain: self.best_chain(Kind::Longest, connections),
+            busiest_chain: self.best_chain(Kind::Busiest, connections),
+            left_out: TopologyLeftOut {
+                cycles: cycles_left,
+                shortest_cycles: self.cycles.left_out as u64,
+                orphans: orphans_left,
+                single_points_of_failure: single_points_left,
+            },
+            ..SnapshotTopology::default()
+        }
+    }
+
+    /// The best of all chains; of equal ones that through the first component.
+    fn best_chain(&self, kind: Kind, connections: &[u64]) -> Option<Chain> {
+        let chains = Chains::new(kind, &self.steps, self.components.len(), connections);
+        let through = self.steps.iter().map(|step| step.from);
+        let best = through.max_by_key(|one| (chains.worth(*one), std::cmp::Reverse(*one)))?;
+        Some(self.chain(&chains, best, connections))
+    }
+
+    fn chain(&self, chains: &Chains, through: usize, connections: &[u64]) -> Chain {
+        let steps = chains.through(through);
+        Chain {
+            connections: chains::least_used(&steps, &self.steps, connections),
+            steps: steps.into_iter().map(|step| self.names(self.components.members(step))).collect(),
+        }
+    }
+
+    fn names(&self, nodes: &[u32]) -> Vec<String> {
+        nodes.iter().filter_map(|node| Some(self.graph.name(*node as usize)?.to_owned())).collect()
+    }
+}
+
+/// As many entries as are listed, and how many more there are.
+fn listed<T>(all: &[T]) -> (&[T], u64) {
+    let (listed, rest) = all.split_at(all.len().min(SnapshotTopology::MAX_LISTED));
+    (listed, rest.len() as u64)
 }

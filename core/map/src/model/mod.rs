@@ -17,6 +17,7 @@ mod readings;
 mod service;
 mod snapshot;
 mod time;
+mod topology;
 
 pub use bound::Bound;
 pub use connection::{Connection, ConnectionRef, Failures, FlowTotals, Provenance, Side};
@@ -37,8 +38,9 @@ pub use kubernetes::{
 pub use latency::ConnectLatency;
 pub use readings::{AgentStatistics, CaptureHealth, DurationHistogram, KernelEvents, Readings, Statistics};
 pub use service::{Endpoint, Service, ServiceRef, ServiceType};
-pub use snapshot::{
-    DisallowedConnection, ObserverInfo, PolicySide, SinglePointOfFailure, Snapshot, SnapshotTopology,
-    SnapshotTotals,
-};
+pub use snapshot::{ObserverInfo, Snapshot, SnapshotTotals};
 pub use time::Timestamp;
+pub use topology::{
+    Chain, DisallowedConnection, PolicySide, SinglePointOfFailure, SnapshotDependency, SnapshotTopology,
+    TopologyLeftOut,
+};

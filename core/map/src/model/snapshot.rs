@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Connection, Gap, RunId, Service, Timestamp};
+use super::{Connection, Gap, RunId, Service, SnapshotTopology, Timestamp};
 
 /// Sums over a snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -20,55 +20,6 @@ pub struct SnapshotTotals {
     pub cross_environment: u64,
     /// Services of type External.
     pub external_services: u64,
-}
-
-/// What follows from the graph.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct SnapshotTopology {
-    /// Service ids of each strongly connected component with more than one member, sorted.
-    pub cycles: Vec<Vec<String>>,
-    /// Ids of services with outgoing but no incoming connections, External ones and those that are exposed to the outside
-    /// excepted; sorted.
-    pub orphans: Vec<String>,
-    /// Connections that no network policy allows, sorted by their keys.
-    pub disallowed_connections: Vec<DisallowedConnection>,
-    /// Ids of services with pods to which anybody may connect as far as network policies go; sorted. Empty as long as the
-    /// cluster has no policy at all: then it is every service.
-    pub unrestricted_services: Vec<String>,
-}
-
-/// A service that several others depend on and that nothing stands beside: without it the graph of dependencies falls apart,
-/// or everything that some entry points depend on leads to it or through it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SinglePointOfFailure {
-    /// Its id.
-    pub service: String,
-    /// Services that depend on it, directly or through others; at least two.
-    pub dependents: u64,
-    /// Entry points (services that nobody, or somebody outside, needs) that depend on it with everything they do.
-    pub entry_points: u64,
-    /// Whether the graph of dependencies falls apart without it.
-    pub separates: bool,
-}
-
-/// A connection (edge) that no network policy allows. It may be seen nevertheless: attempts fail, policies came later than
-/// the connection, or the network does not enforce them.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct DisallowedConnection {
-    /// `ns/a->ns/b:port/tcp`.
-    pub connection: String,
-    /// Where it is not allowed.
-    pub denied_by: Vec<PolicySide>,
-}
-
-/// The side whose policies do not allow a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PolicySide {
-    /// Those of the source's pods.
-    Egress,
-    /// Those of the destination's pods.
-    Ingress,
 }
 
 /// Who observes.

@@ -133,7 +133,7 @@ impl State {
         let was_exposed = !entry.exposed_by().is_empty();
         entry.declared = Some(Arc::new(declared));
         if was_exposed == entry.exposed_by().is_empty() {
-            self.structure.take();
+            self.topology.take();
         }
         entry.changed();
         if entry.reference.service_type != service_type {

@@ -50,6 +50,7 @@ impl State {
         }
         if !changed.is_empty() {
             self.structure.take();
+            self.topology.take();
             self.move_dependencies(&changed);
         }
     }

@@ -76,7 +76,7 @@ impl State {
             return;
         }
         let ConnectionRef { source, destination, protocol, port } = edge.reference.clone();
-        self.structure.take();
+        self.topology.take();
         let cross_namespace = crosses(&edge.reference);
         *self.statistics.dependencies_detected.entry(cross_namespace).or_default() += 1;
         self.changes.push(Change::DependencyAdded(source.id(), destination.id()));
@@ -147,7 +147,7 @@ impl State {
     }
 
     pub(super) fn dependency_went(&mut self, needed: Needed, at: Timestamp) {
-        self.structure.take();
+        self.topology.take();
         let Needed { dependency, told, asleep, first_seen, .. } = needed;
         self.changes.push(Change::DependencyRemoved { dependency, told, asleep, first_seen, at });
     }

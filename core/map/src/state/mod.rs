@@ -25,6 +25,7 @@ mod settle;
 mod sides;
 mod slots;
 mod sums;
+mod topology;
 mod view;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -45,6 +46,7 @@ pub(crate) use services::HealthRecord;
 use services::{Entry, Services};
 use settle::{Fresh, Stale};
 use slots::Id;
+pub(crate) use topology::Topology;
 pub(crate) use view::Structure;
 
 use crate::model::{Gap, MachineId, ServiceId, Statistics, Timestamp};
@@ -97,6 +99,7 @@ pub(crate) struct State {
     gaps: VecDeque<Gap>,
     changes: Vec<Change>,
     structure: OnceLock<Structure>,
+    topology: OnceLock<Topology>,
     findings: OnceLock<Arc<Findings>>,
 }
 
@@ -132,6 +135,7 @@ impl State {
             gaps: VecDeque::new(),
             changes: Vec::new(),
             structure: OnceLock::new(),
+            topology: OnceLock::new(),
             findings: OnceLock::new(),
         }
     }

@@ -76,6 +76,7 @@ impl State {
         let dependencies = self.rename_dependencies(renamed, &shown);
         self.move_signs(renamed);
         self.reshaped();
+        self.topology.take();
         let [old, new] = references;
         self.changes.push(Change::Renamed { from: old, to: new, told, edges, dependencies });
     }

@@ -1,5 +1,5 @@
-//! The map as consumers see it. Each service and edge is built once and handed out again until it changes; order and
-//! analysis are kept until something comes or goes.
+//! The map as consumers see it. Each service and edge is built once and handed out again until it changes; their order is
+//! kept until something comes or goes.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,20 +9,18 @@ use super::flows::Place;
 use super::services::Entry;
 use super::slots::Id;
 use super::{DependencyTold, Edge, EdgeTold, State};
-use crate::analysis::{self, Graph};
 use crate::collections::{HashMap, HashSet};
 use crate::model::{
     Connection, ConnectionRef, Dependency, Direction, Gap, HealthStatus, KnownDependency, Service, ServiceId,
-    ServiceType, SnapshotTopology, SnapshotTotals, Timestamp,
+    SnapshotTotals, Timestamp,
 };
 use crate::resolve::{Ends, Instant, Party};
 
-/// What follows from which services, edges and dependencies there are, and from nothing else.
+/// What follows from which services and edges there are, and from nothing else.
 #[derive(Debug)]
 pub(crate) struct Structure {
     services: Vec<Id<Entry>>,
     edges: Vec<Id<Edge>>,
-    pub(crate) topology: SnapshotTopology,
     pub(crate) totals: SnapshotTotals,
 }
 
@@ -220,21 +218,10 @@ impl State {
             cross_environment: crossing_environments as u64,
             external_services: self.services.externals() as u64,
         };
-        let arrows = self.dependencies.iter().map(|((from, to), _)| (place(from), place(to)));
-        let is_exposed =
-            |id: Id<Entry>| self.services.get(id).is_some_and(|entry| !entry.exposed_by().is_empty());
-        let open = |id: &ServiceId, entry: Id<Entry>| is_external(id) || is_exposed(entry);
-        let nodes = services.iter().map(|(id, entry)| (id.to_string(), open(id, *entry))).collect();
-        let topology = analysis::topology(&Graph::new(nodes, arrows));
         Structure {
             services: services.into_iter().map(|(_, id)| id).collect(),
             edges: edges.into_iter().map(|(id, _)| id).collect(),
-            topology,
             totals,
         }
     }
-}
-
-fn is_external(id: &ServiceId) -> bool {
-    id.kind == ServiceType::External.kind()
 }
