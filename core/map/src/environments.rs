@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use wildmatch::WildMatch;
 
 use crate::model::ServiceRef;
 
 /// How environments are told apart. The rules go before the label; without either no service is in any environment.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct EnvironmentSettings {
     /// A label of namespaces whose value is the environment of all that is in them.
     pub namespace_label: Option<Arc<str>>,
@@ -16,7 +18,8 @@ pub struct EnvironmentSettings {
 }
 
 /// Services whose names match are in an environment.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "RuleText", into = "RuleText")]
 pub struct EnvironmentRule {
     environment: Arc<str>,
     namespace: WildMatch,
@@ -44,6 +47,30 @@ impl EnvironmentRule {
             Some(name) => self.namespace.matches(&service.namespace) && name.matches(&service.name),
             None => !service.namespace.is_empty() && self.namespace.matches(&service.namespace),
         }
+    }
+}
+
+/// A rule as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleText {
+    environment: Arc<str>,
+    pattern: String,
+}
+
+impl From<RuleText> for EnvironmentRule {
+    fn from(text: RuleText) -> Self {
+        Self::new(text.environment, &text.pattern)
+    }
+}
+
+impl From<EnvironmentRule> for RuleText {
+    fn from(rule: EnvironmentRule) -> Self {
+        let pattern = match &rule.name {
+            Some(name) => format!("{}/{name}", rule.namespace),
+            None => rule.namespace.to_string(),
+        };
+        Self { environment: rule.environment, pattern }
     }
 }
 

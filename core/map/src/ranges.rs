@@ -1,9 +1,11 @@
 //! Names that the settings give to ranges of addresses outside: offices, partners, a cloud's storage.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::collections::HashMap;
 use crate::model::AddressRange;
@@ -49,6 +51,25 @@ impl NamedRanges {
         prefixes
             .iter()
             .find_map(|Reverse(prefix)| self.names.get(&AddressRange { address, prefix: *prefix }.first()))
+    }
+}
+
+impl Serialize for NamedRanges {
+    /// A map from ranges to their names, sorted.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.names.iter().collect::<BTreeMap<_, _>>())
+    }
+}
+
+impl<'de> Deserialize<'de> for NamedRanges {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut named = Self::default();
+        for (range, name) in BTreeMap::<AddressRange, Arc<str>>::deserialize(deserializer)? {
+            named.insert(name, range).map_err(|known| {
+                serde::de::Error::custom(format_args!("range {range} has a name already: {known}"))
+            })?;
+        }
+        Ok(named)
     }
 }
 

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::environments::EnvironmentSettings;
 use crate::ranges::NamedRanges;
 
 /// Whether consumers get changes or whole snapshots.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EmissionMode {
     /// One snapshot when a consumer starts, then changes.
     #[default]
@@ -17,9 +20,11 @@ pub enum EmissionMode {
 }
 
 /// Thresholds of health by traffic.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct HealthSettings {
     /// Length of the window in which attempts are counted (1 min).
+    #[serde(with = "crate::duration_text")]
     pub window: Duration,
     /// Unhealthy: at least this share of the attempts failed (0.5) …
     pub unhealthy_ratio: f64,
@@ -30,10 +35,13 @@ pub struct HealthSettings {
     /// … of at least this many (20).
     pub degraded_min_attempts: u64,
     /// A worse status takes effect after it held this long (10 s).
+    #[serde(with = "crate::duration_text")]
     pub worse_after: Duration,
     /// Unhealthy takes effect after it held this long (2 s).
+    #[serde(with = "crate::duration_text")]
     pub unhealthy_after: Duration,
     /// A better status takes effect after it held this long (30 s).
+    #[serde(with = "crate::duration_text")]
     pub better_after: Duration,
 }
 
@@ -53,7 +61,8 @@ impl Default for HealthSettings {
 }
 
 /// Settings of the map.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct MapSettings {
     /// Version of Servicemap, for the snapshot's `observer`.
     pub version: Arc<str>,
@@ -62,20 +71,27 @@ pub struct MapSettings {
     /// Name of the cluster; part of event ids. Empty without one.
     pub cluster: Arc<str>,
     /// A service that is not from Kubernetes goes when nothing was seen of it this long (5 min).
+    #[serde(with = "crate::duration_text")]
     pub service_timeout: Duration,
     /// An edge expires without open socket and traffic this long (30 s).
+    #[serde(with = "crate::duration_text")]
     pub connection_timeout: Duration,
     /// A dependency is forgotten after this long unseen (24 h).
+    #[serde(with = "crate::duration_text")]
     pub dependency_retention: Duration,
     /// Changes or snapshots.
     pub emission_mode: EmissionMode,
     /// Time between snapshots in full mode (5 min).
+    #[serde(with = "crate::duration_text")]
     pub full_snapshot_interval: Duration,
     /// A second immediate event about one subject waits this long (1 s).
+    #[serde(with = "crate::duration_text")]
     pub min_emit_interval: Duration,
     /// Debounced changes are told this long after the first one (2 s).
+    #[serde(with = "crate::duration_text")]
     pub debounce_window: Duration,
     /// Detections carry `learning` this long after the start (1 h).
+    #[serde(with = "crate::duration_text")]
     pub learning_period: Duration,
     /// Events kept for consumers (10,000).
     pub buffer_size: usize,

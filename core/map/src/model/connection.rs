@@ -1,33 +1,30 @@
 //! Connections: edges of the map, the sum of their flows.
 
-use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
+use serde::{Deserialize, Serialize};
 
+use super::lean::is_default;
 use super::{ConnectLatency, ServiceId, ServiceRef, SocketExample, Timestamp};
 
 /// Failed attempts and connections, by reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Failures {
     /// Nobody listens (ECONNREFUSED).
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub refused: u64,
     /// No answer (ETIMEDOUT).
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub timeout: u64,
     /// No way there (EHOSTUNREACH, ENETUNREACH).
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub unreachable: u64,
     /// Cut off by the other side (ECONNRESET), also in the middle of an established connection.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub reset: u64,
     /// Any other error.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub other: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if wants a reference")]
-fn is_zero(n: &u64) -> bool {
-    *n == 0
 }
 
 impl Failures {
@@ -73,7 +70,7 @@ pub struct FlowTotals {
     /// Failed, by reason.
     pub failed: Failures,
     /// How many of `failed` had been established and were cut off in mid-life, by a reset or a time-out.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub cut: u64,
     /// Bytes from the source to the destination.
     pub bytes_sent: u64,

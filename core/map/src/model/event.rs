@@ -211,18 +211,13 @@ pub struct Event {
     /// How much it matters.
     pub severity: Severity,
     /// It existed when the observer (or the consumer) started.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "super::lean::is_default")]
     pub initial: bool,
     /// The observer has not yet learned what is normal here.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "super::lean::is_default")]
     pub learning: bool,
     /// What it is about: a service id, an edge key, or `topology`.
     pub subject: Arc<str>,
     /// The typed data.
     pub data: EventData,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if wants a reference")]
-fn is_false(b: &bool) -> bool {
-    !*b
 }

@@ -3,10 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{FlowDelta, Gap, KubernetesFact, MachineId, Timestamp};
 
 /// Which source told a fact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SourceId {
     /// The eBPF programs of this machine.
     Capture,
@@ -53,7 +56,8 @@ pub struct Fact {
 
 /// What a fact says.
 #[expect(clippy::large_enum_variant, reason = "the largest one is by far the most frequent one")]
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum FactBody {
     /// Connections or listeners were counted.
     Flow(FlowDelta),
@@ -64,6 +68,7 @@ pub enum FactBody {
         /// The address.
         address: IpAddr,
         /// False when it was taken away.
+        #[serde(default = "super::lean::yes", skip_serializing_if = "super::lean::is_yes")]
         present: bool,
     },
     /// A network namespace has a name (`/run/netns/NAME`), or is the machine's own.
@@ -71,6 +76,7 @@ pub enum FactBody {
         /// Inode of the namespace.
         netns: u32,
         /// Its name; `None` for the machine's own.
+        #[serde(default, skip_serializing_if = "super::lean::is_default")]
         name: Option<Arc<str>>,
     },
     /// The directory of a cgroup, relative to the hierarchy's root: `/system.slice/nginx.service`.
@@ -85,6 +91,7 @@ pub enum FactBody {
         /// Inode of the namespace; never the machine's own one.
         netns: u32,
         /// The cgroup.
+        #[serde(default, skip_serializing_if = "super::lean::is_default")]
         cgroup: Option<ContainerCgroup>,
     },
     /// What machine the source speaks of.
@@ -93,6 +100,7 @@ pub enum FactBody {
         name: Arc<str>,
         /// Since when its connections are counted without a break; `None` when they are not any more. While they are, what
         /// is counted at the server's side of them says nothing new.
+        #[serde(default, skip_serializing_if = "super::lean::is_default")]
         observed_since: Option<Timestamp>,
     },
     /// Nothing will be told any more of the source's machine, and what was told of its addresses and names can be forgotten.
@@ -106,11 +114,13 @@ pub enum FactBody {
 }
 
 /// The cgroup of a container that has a network namespace of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ContainerCgroup {
     /// Its path below the root of its hierarchy.
     pub path: Arc<str>,
     /// Whether the hierarchy is that of cgroup v2, by which sockets are counted. Of a v1 one sockets know nothing: there
     /// their network namespace says whose they are.
+    #[serde(default = "super::lean::yes", skip_serializing_if = "super::lean::is_yes")]
     pub unified: bool,
 }

@@ -1,11 +1,11 @@
 //! What was lost, told instead of hidden.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
 
 /// Where something was lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GapReason {
     /// The kernel's flow map had no room for a new flow.
@@ -52,7 +52,8 @@ impl GapReason {
 }
 
 /// Something was lost: how much, where, and whether the map is exact again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Gap {
     /// Where.
     pub reason: GapReason,
@@ -60,6 +61,7 @@ pub struct Gap {
     pub count: u64,
     /// Whether the map has been made exact again since. As a fact: what was lost before for this reason (`count` of it)
     /// has been made good, and is not counted a second time.
+    #[serde(default)]
     pub healed: bool,
     /// When it was noticed.
     pub at: Timestamp,

@@ -121,6 +121,15 @@ impl Serialize for RunId {
     }
 }
 
+impl<'de> Deserialize<'de> for RunId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(|error| {
+            serde::de::Error::custom(format_args!("{text:?} is no id of a run, which is a UUID: {error}"))
+        })
+    }
+}
+
 /// Identity of an event: a UUIDv5 (RFC 9562, section 5.5) of cluster, type, subject and the instant of its fact, so
 /// that a replay of the same facts gives the same ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

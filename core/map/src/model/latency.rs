@@ -51,3 +51,33 @@ impl Serialize for ConnectLatency {
         fields.end()
     }
 }
+
+/// Without what follows from the bounds, which stay what they are: as recordings have it.
+pub(super) mod lean {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::ConnectLatency;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Lean {
+        counts: [u64; ConnectLatency::BOUNDS_US.len() + 1],
+        sum_us: u64,
+    }
+
+    #[expect(clippy::ref_option, reason = "serde's with wants a reference to the field")]
+    pub(in crate::model) fn serialize<S: Serializer>(
+        latency: &Option<Box<ConnectLatency>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let lean = |latency: &ConnectLatency| Lean { counts: latency.counts, sum_us: latency.sum_us };
+        latency.as_deref().map(lean).serialize(serializer)
+    }
+
+    pub(in crate::model) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Box<ConnectLatency>>, D::Error> {
+        let latency = Option::<Lean>::deserialize(deserializer)?;
+        Ok(latency.map(|Lean { counts, sum_us }| Box::new(ConnectLatency { counts, sum_us })))
+    }
+}

@@ -13,6 +13,7 @@ mod ids;
 mod known;
 mod kubernetes;
 mod latency;
+mod lean;
 mod readings;
 mod service;
 mod snapshot;

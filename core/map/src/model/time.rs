@@ -62,8 +62,15 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let instant: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
-        u64::try_from(instant.as_nanosecond()).map(Self).map_err(serde::de::Error::custom)
+        let refused = |why: &dyn fmt::Display| {
+            serde::de::Error::custom(format_args!(
+                "{text:?} is no instant ({why}); write for example \"2027-01-15T08:00:00Z\""
+            ))
+        };
+        let instant: jiff::Timestamp = text.parse().map_err(|error| refused(&error))?;
+        u64::try_from(instant.as_nanosecond())
+            .map(Self)
+            .map_err(|_| refused(&"it is not between 1970 and 2554"))
     }
 }
 

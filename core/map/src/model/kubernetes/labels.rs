@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Labels of an object, sorted by name. Copies share one row: all pods of a Deployment have the same labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -63,12 +63,22 @@ impl Serialize for Labels {
     }
 }
 
+impl<'de> Deserialize<'de> for Labels {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let labels = BTreeMap::<Arc<str>, Arc<str>>::deserialize(deserializer)?;
+        Ok(labels.into_iter().collect())
+    }
+}
+
 /// Which objects are meant, by their labels (`metav1.LabelSelector`). An empty one means all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LabelSelector {
     /// `matchLabels`: each of these labels has this value.
+    #[serde(default, skip_serializing_if = "super::super::lean::is_default")]
     pub match_labels: BTreeMap<String, String>,
     /// `matchExpressions`: and each of these is true.
+    #[serde(default, skip_serializing_if = "super::super::lean::is_default")]
     pub match_expressions: Vec<LabelExpression>,
 }
 
@@ -81,13 +91,15 @@ impl LabelSelector {
 }
 
 /// One expression of a selector.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LabelExpression {
     /// Name of a label.
     pub key: String,
     /// What is asked of it.
     pub operator: LabelOperator,
     /// Values for `In` and `NotIn`.
+    #[serde(default, skip_serializing_if = "super::super::lean::is_default")]
     pub values: Vec<String>,
 }
 
@@ -105,7 +117,7 @@ impl LabelExpression {
 }
 
 /// Operators of selectors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LabelOperator {
     /// The label has one of the values.
     In,
