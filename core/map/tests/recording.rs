@@ -16,8 +16,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use servicemap_map::model::{
     AddressRange, BackendPort, ContainerCgroup, Fact, FactBody, FlowDelta, Gap, GapReason, IngressKind,
-    KubernetesFact, LabelExpression, LabelOperator, LabelSelector, MachineId, Origin, PodPhase, PolicyPeer,
-    PolicyPort, RunId, SourceId,
+    Known, KnownDependency, KubernetesFact, LabelExpression, LabelOperator, LabelSelector, MachineId, Origin,
+    PodPhase, PolicyPeer, PolicyPort, RunId, ServiceId, ServiceKind, SourceId,
 };
 use servicemap_map::record::{Header, Line, ReadError, Reader, Recording, Step, write_line};
 use servicemap_map::{
@@ -153,17 +153,30 @@ fn fact() -> impl Strategy<Value = (SourceId, u64, FactBody)> {
     (select(SOURCES), prop_oneof![3 => Just(0), 1 => 1..9u64], body)
 }
 
+fn known() -> Known {
+    let id = |name| ServiceId::new(ServiceKind::Process, "box", name);
+    let dependency = KnownDependency {
+        source: id("a"),
+        destination: id("b"),
+        first_seen: START,
+        last_seen: START,
+        crosses_environments: true,
+    };
+    Known { dependencies: vec![dependency] }
+}
+
 /// What an observer does: facts, then the time, again and again.
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let round = (prop::collection::vec(fact(), 0..6), 0..20_000_000_000u64, 0..12u8);
     prop::collection::vec(round, 1..14).prop_map(|rounds| {
         let mut now = START;
-        let mut steps = vec![Step::Expect(SourceId::Capture), Step::Expect(SourceId::Kubernetes)];
+        let mut steps = vec![Step::Remember(known()), Step::Expect(SourceId::Capture)];
         for (facts, pause, turn) in rounds {
             now = now + Duration::from_nanos(pause);
             match turn {
                 0 => steps.push(Step::GiveUp(SourceId::Kubernetes)),
                 1 => steps.push(Step::Expect(SourceId::Agents)),
+                3 => steps.push(Step::Keep(now)),
                 2 => steps.extend([SourceId::Capture, SourceId::Kubernetes].map(|source| {
                     let origin = Origin { source, sequence: 0 };
                     Step::Apply(Fact { at: now, origin, body: FactBody::Ready(source) })
@@ -239,6 +252,8 @@ proptest! {
                 Step::GiveUp(source) => run.give_up(source),
                 Step::Apply(fact) => run.apply(fact),
                 Step::Advance(now) => run.advance(now),
+                Step::Remember(known) => run.remember(known),
+                Step::Keep(now) => drop(run.known(now)),
                 Step::Finish(now) => run.finish(now),
             }
         }
@@ -370,7 +385,7 @@ fn what_cannot_be_read_is_refused_with_its_line_and_why() {
     for (steps, line, why) in [
         ("hello", 2, "expected value, column 1"),
         ("[]", 2, "invalid type: sequence, expected an object that is a step of a recording"),
-        ("{}", 2, "it says neither a fact, nor `expect`, `give_up`, `advance` or `finish`"),
+        ("{}", 2, "it says neither a fact, nor `remember`, `expect`"),
         ("# a comment\n\n{\"advance\":\"yesterday\"}", 4, "\"yesterday\" is no instant"),
         ("{\"advance\":\"2027-01-15T08:00:00Z\",\"expect\":\"host\"}", 2, "this one does two"),
         ("{\"at\":\"2027-01-15T08:00:00Z\",\"flows\":{}}", 2, "unknown variant `flows`, expected one of"),

@@ -8,12 +8,14 @@ use serde::de::{
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use crate::ServiceMap;
-use crate::model::{Fact, FactBody, Origin, SourceId, Timestamp};
+use crate::model::{Fact, FactBody, Known, Origin, SourceId, Timestamp};
 
 /// One call that changes a map.
 #[expect(clippy::large_enum_variant, reason = "the largest one is by far the most frequent one")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
+    /// [`ServiceMap::remember`]: `{"remember":{"dependencies":[…]}}`; before the first fact.
+    Remember(Known),
     /// [`ServiceMap::expect`]: `{"expect":"capture"}`.
     Expect(SourceId),
     /// [`ServiceMap::give_up`]: `{"give_up":"kubernetes"}`.
@@ -23,6 +25,8 @@ pub enum Step {
     Apply(Fact),
     /// [`ServiceMap::advance`]: `{"advance":…}`.
     Advance(Timestamp),
+    /// [`ServiceMap::known`], which forgets what is too old or too much to be kept: `{"keep":…}`.
+    Keep(Timestamp),
     /// [`ServiceMap::finish`]: `{"finish":…}`; the last step.
     Finish(Timestamp),
 }
@@ -31,6 +35,7 @@ impl Step {
     /// Does to a map what was done to the one that was recorded.
     pub fn take(self, map: &mut ServiceMap) {
         match self {
+            Self::Remember(known) => map.remember(known),
             Self::Expect(source) => map.expect(source),
             Self::GiveUp(source) => map.give_up(source),
             Self::Apply(fact) => {
@@ -39,6 +44,7 @@ impl Step {
                 map.take_reused();
             }
             Self::Advance(now) => map.advance(now),
+            Self::Keep(now) => drop(map.known(now)),
             Self::Finish(now) => map.finish(now),
         }
     }
@@ -47,7 +53,7 @@ impl Step {
     pub const fn now(&self) -> Option<Timestamp> {
         match self {
             Self::Advance(now) | Self::Finish(now) => Some(*now),
-            Self::Expect(_) | Self::GiveUp(_) | Self::Apply(_) => None,
+            Self::Remember(_) | Self::Expect(_) | Self::GiveUp(_) | Self::Apply(_) | Self::Keep(_) => None,
         }
     }
 }
@@ -70,9 +76,11 @@ const fn usual_source(body: &FactBody) -> SourceId {
 impl Serialize for Step {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
+            Self::Remember(known) => word(serializer, "remember", known),
             Self::Expect(source) => word(serializer, "expect", source),
             Self::GiveUp(source) => word(serializer, "give_up", source),
             Self::Advance(now) => word(serializer, "advance", now),
+            Self::Keep(now) => word(serializer, "keep", now),
             Self::Finish(now) => word(serializer, "finish", now),
             Self::Apply(Fact { at, origin, body }) => {
                 let from = (origin.source != usual_source(body)).then_some(origin.source);
@@ -146,7 +154,9 @@ impl Parts {
             }
             Some(What::Other(step)) if is_bare => Ok(*step),
             Some(What::Other(_)) => Err(E::custom("`at`, `from` and `sequence` are of facts only")),
-            None => Err(E::custom("it says neither a fact, nor `expect`, `give_up`, `advance` or `finish`")),
+            None => Err(E::custom(
+                "it says neither a fact, nor `remember`, `expect`, `give_up`, `advance`, `keep` or `finish`",
+            )),
         }
     }
 }
@@ -174,9 +184,11 @@ impl<'de> Visitor<'de> for StepVisitor {
                 "at" => once(&mut parts.at, "at", map.next_value()?)?,
                 "from" => once(&mut parts.from, "from", map.next_value()?)?,
                 "sequence" => once(&mut parts.sequence, "sequence", map.next_value()?)?,
+                "remember" => parts.what(What::other(Step::Remember(map.next_value()?)))?,
                 "expect" => parts.what(What::other(Step::Expect(map.next_value()?)))?,
                 "give_up" => parts.what(What::other(Step::GiveUp(map.next_value()?)))?,
                 "advance" => parts.what(What::other(Step::Advance(map.next_value()?)))?,
+                "keep" => parts.what(What::other(Step::Keep(map.next_value()?)))?,
                 "finish" => parts.what(What::other(Step::Finish(map.next_value()?)))?,
                 name => {
                     let entry = Entry { name, map: &mut map };
