@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use servicemap_map::changes::Cursor;
-use servicemap_map::model::{Event, FactBody, KubernetesFact, RunId, Snapshot, Timestamp};
+use servicemap_map::model::{Event, FactBody, KubernetesFact, RunId, Snapshot, SourceId, Timestamp};
 use servicemap_map::simulate::{Batch, Plan, PlanError, Script, Simulation};
 use servicemap_map::{MapSettings, ServiceMap};
 use uuid::Uuid;
@@ -35,7 +35,8 @@ struct Watch {
 
 impl Watch {
     fn of(plan: Plan, text: &str) -> Self {
-        let settings = MapSettings { learning_period: Duration::ZERO, ..MapSettings::default() };
+        let settings =
+            MapSettings { host: plan.host(), learning_period: Duration::ZERO, ..MapSettings::default() };
         let start = plan.start;
         let map = ServiceMap::new(settings, RunId(Uuid::nil()), start);
         let cursor = map.log().cursor_at_end();
@@ -85,6 +86,18 @@ fn the_map_has_the_services_and_edges_that_were_asked_for_all_of_them_named() {
     assert_eq!(snapshot.connections.len(), 120);
     assert!(snapshot.connections.iter().all(|edge| edge.edge.port == 80 && edge.totals.active > 0));
     assert!(!snapshot.topology.cycles.is_empty());
+}
+
+#[test]
+fn the_only_node_is_observed_from_itself_and_cannot_be_lost() {
+    let alone = || Plan { nodes: Some(1), ..plan(10) };
+    let told = batches(alone(), "");
+    let sources: BTreeSet<_> =
+        told.iter().flat_map(|batch| &batch.facts).map(|fact| fact.origin.source).collect();
+    assert_eq!(sources, BTreeSet::from([SourceId::Capture, SourceId::Kubernetes]));
+    assert_eq!(Watch::of(alone(), "").snapshot().connections.len(), 120);
+    let error = Simulation::new(alone(), &script("node node-1 lost")).unwrap_err();
+    assert_eq!(error, PlanError::OnlyNode { line: 1 });
 }
 
 #[test]

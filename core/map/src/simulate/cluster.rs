@@ -6,16 +6,13 @@ use std::sync::Arc;
 use crate::model::{
     AddressRange, ClusterScope, ContainerPort, EndpointSlice, FactBody, KubernetesFact, KubernetesService,
     Labels, MachineId, Namespace, Node, Pod, PodOwner, PodPhase, ServicePort, ServiceType, SliceEndpoint,
-    SlicePort,
+    SlicePort, SourceId,
 };
 
-/// Ranges of pods (a /20 for each node), Services and nodes.
+/// Ranges of pods (each node has a part of it), Services and nodes.
 const PODS: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 0, 0, 0), 8);
 const SERVICES: (Ipv4Addr, u8) = (Ipv4Addr::new(172, 16, 0, 0), 12);
 const NODES: (Ipv4Addr, u8) = (Ipv4Addr::new(192, 168, 0, 0), 16);
-/// Length of a node's range of pod addresses: room for 4,094, which are given one after the other.
-const NODE_PREFIX: u8 = 20;
-const NODE_ADDRESSES: u32 = 1 << (32 - NODE_PREFIX);
 /// Zones that nodes are in by turns.
 const ZONES: [&str; 3] = ["zone-a", "zone-b", "zone-c"];
 /// The port that every Service offers, and the one at which its pods listen.
@@ -45,18 +42,25 @@ pub(super) fn scope() -> KubernetesFact {
     KubernetesFact::Scope(ClusterScope { uid: uid(0, 1), ranges, partly_watched: false })
 }
 
+/// The name of a node by its number.
+pub(super) fn node_name(index: u32) -> Arc<str> {
+    format!("node-{}", index + 1).into()
+}
+
 /// A namespace.
 pub(super) fn namespace(name: &Arc<str>) -> KubernetesFact {
     let labels = [("kubernetes.io/metadata.name", name.clone())].into_iter().collect();
     KubernetesFact::Namespace(Namespace { name: name.clone(), labels })
 }
 
-/// A node with its agent.
+/// A node with its agent; the only one has the observer itself.
 #[derive(Debug)]
 pub(super) struct SimulatedNode {
     pub(super) name: Arc<str>,
     pub(super) machine: MachineId,
     index: u32,
+    /// Its part of the pods' range. Addresses are given one after the other, and again from the first one on.
+    pods: (Ipv4Addr, u8),
     /// Addresses, cgroups and counter facts that were given so far.
     addresses: u32,
     cgroups: u64,
@@ -69,14 +73,16 @@ pub(super) struct SimulatedNode {
 }
 
 impl SimulatedNode {
-    pub(super) fn new(index: usize) -> Self {
+    pub(super) fn new(index: usize, of: u32) -> Self {
         let index = number(index);
-        let machine = MachineId(index + 1);
-        let name = format!("node-{}", index + 1).into();
+        let own_bits = of.next_power_of_two().ilog2();
+        let size = u32::MAX >> u32::from(PODS.1) >> own_bits;
+        let first = PODS.0.to_bits() + index * size.wrapping_add(1);
         Self {
-            name,
-            machine,
+            name: node_name(index),
+            machine: if of == 1 { MachineId::OWN } else { MachineId(index + 1) },
             index,
+            pods: (Ipv4Addr::from_bits(first), PODS.1 + u8::try_from(own_bits).unwrap_or_default()),
             addresses: 0,
             cgroups: 0,
             counted: 0,
@@ -84,6 +90,11 @@ impl SimulatedNode {
             lost: false,
             turns: 0,
         }
+    }
+
+    /// Who tells what is counted there.
+    pub(super) fn source(&self) -> SourceId {
+        if self.machine == MachineId::OWN { SourceId::Capture } else { SourceId::Agent(self.machine) }
     }
 
     pub(super) fn address(&self) -> IpAddr {
@@ -96,12 +107,11 @@ impl SimulatedNode {
     }
 
     pub(super) fn object(&self) -> KubernetesFact {
-        let first = nth(PODS, self.index * NODE_ADDRESSES);
         KubernetesFact::Node(Node {
             name: self.name.clone(),
             uid: uid(1, self.index.into()),
             addresses: vec![self.address()],
-            pod_ranges: vec![AddressRange { address: first, prefix: NODE_PREFIX }],
+            pod_ranges: vec![range(self.pods)],
             labels: [("topology.kubernetes.io/zone", self.zone())].into_iter().collect(),
         })
     }
@@ -110,9 +120,10 @@ impl SimulatedNode {
         ZONES.get(self.index as usize % ZONES.len()).copied().unwrap_or_default().into()
     }
 
-    /// A new pod of a service here. Its address is the next one of the node's range; the first one is not given.
+    /// A new pod of a service here. Its address is the next one of the node's range, of which the first and the last one are
+    /// not given.
     pub(super) fn start(&mut self, at: usize, service: &SimulatedService, serial: u64) -> Arc<SimulatedPod> {
-        self.addresses = self.addresses % (NODE_ADDRESSES - 2) + 1;
+        self.addresses = self.addresses % ((u32::MAX >> self.pods.1) - 1) + 1;
         self.cgroups += 1;
         let cgroup = 10_000 + self.cgroups;
         Arc::new(SimulatedPod {
@@ -124,7 +135,7 @@ impl SimulatedNode {
             namespace: service.namespace.clone(),
             name: format!("{}-5d9c7b6f4-{serial:05x}", service.name).into(),
             uid: uid(2, serial),
-            address: nth(PODS, self.index * NODE_ADDRESSES + self.addresses),
+            address: nth(self.pods, self.addresses),
             cgroup,
             // Its network namespace was made with it, too.
             netns: Self::netns().wrapping_add(number(usize::try_from(cgroup).unwrap_or_default())),

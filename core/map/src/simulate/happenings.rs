@@ -124,6 +124,9 @@ impl Simulation {
     }
 
     fn node_named(&self, line: usize, name: &str) -> Result<usize, PlanError> {
+        if self.nodes.len() == 1 {
+            return Err(PlanError::OnlyNode { line });
+        }
         let place = self.nodes.iter().position(|node| *node.name == *name);
         place.ok_or_else(|| PlanError::NoNode { line, name: name.to_owned(), nodes: self.nodes.len() })
     }

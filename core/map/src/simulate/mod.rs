@@ -3,7 +3,7 @@
 //! Everything follows from a [`Plan`] and a [`Script`]: the same ones give the same facts, on every machine. There are real
 //! objects (namespaces, nodes, pods, Services, slices, owners) and flows as the kernel counts them (cgroups, network
 //! namespaces, addresses, ports; both ends of each connection), so that everything has to be resolved that an observer
-//! resolves. What is left out: generations of addresses, since an address is given again only after 4,094 pods of its node;
+//! resolves. What is left out: generations of addresses, since an address is given again only after all of its node's;
 //! and what the lists of a cluster have besides (ingresses, network policies).
 //!
 //! In order: `plan` and `script` (what is asked for), `shape` and `cluster` (what stands there), `traffic` (who connects),
@@ -71,9 +71,9 @@ impl Simulation {
     pub fn new(plan: Plan, script: &Script) -> Result<Self, PlanError> {
         plan.check()?;
         let mut rng = Rng::with_seed(plan.seed);
-        let services = plan.services as usize;
+        let (services, nodes) = (plan.services as usize, plan.node_count());
         let mut simulation = Self {
-            nodes: (0..plan.node_count() as usize).map(SimulatedNode::new).collect(),
+            nodes: (0..nodes as usize).map(|index| SimulatedNode::new(index, nodes)).collect(),
             services: (0..services).map(SimulatedService::new).collect(),
             edges: Vec::with_capacity(plan.edges as usize),
             pairs: Pairs::new(services, &mut rng),
@@ -138,15 +138,19 @@ impl Simulation {
             self.connect_all(edge, true);
         }
         self.tell(SourceId::Kubernetes, 0, FactBody::Ready(SourceId::Kubernetes));
-        self.tell(SourceId::Agents, 0, FactBody::Ready(SourceId::Agents));
+        let counting = if self.nodes.len() == 1 { SourceId::Capture } else { SourceId::Agents };
+        self.tell(counting, 0, FactBody::Ready(counting));
     }
 
     fn begin_node(&mut self, index: usize) {
         let Some(node) = self.nodes.get(index) else { return };
         let (object, name, address) = (node.object(), node.name.clone(), node.address());
+        let machine = node.machine;
         let netns = SimulatedNode::netns();
         self.tell_object(object);
-        self.tell_of_node(index, FactBody::Machine { name, observed_since: Some(self.now) });
+        if machine != MachineId::OWN {
+            self.tell_of_node(index, FactBody::Machine { name, observed_since: Some(self.now) });
+        }
         self.tell_of_node(index, FactBody::NetworkNamespace { netns, name: None });
         self.tell_of_node(index, FactBody::Address { netns, address, present: true });
     }
@@ -165,12 +169,8 @@ impl Simulation {
         }
         let counts = matches!(body, FactBody::Flow(_));
         node.counted += u64::from(counts);
-        let (machine, sequence) = (node.machine, if counts { node.counted } else { 0 });
-        self.tell_machine(machine, sequence, body);
-    }
-
-    fn tell_machine(&mut self, machine: MachineId, sequence: u64, body: FactBody) {
-        self.tell(SourceId::Agent(machine), sequence, body);
+        let (source, sequence) = (node.source(), if counts { node.counted } else { 0 });
+        self.tell(source, sequence, body);
     }
 
     fn tell(&mut self, source: SourceId, sequence: u64, body: FactBody) {

@@ -1,6 +1,5 @@
 //! Nodes that are lost: what their pods' callers see, when the cluster notices, and when it helps itself.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Simulation;
@@ -41,8 +40,8 @@ impl Simulation {
         }
         let Some(known) = self.nodes.get(node) else { return };
         // The door through which agents tell says this of one that it does not hear.
-        let (machine, name) = (known.machine, known.name.clone());
-        self.tell_machine(machine, 0, FactBody::Machine { name, observed_since: None });
+        let (source, name) = (known.source(), known.name.clone());
+        self.tell(source, 0, FactBody::Machine { name, observed_since: None });
     }
 
     /// The pods of a node are ready, or not ready, if it still is as it was at that turn.
@@ -70,9 +69,9 @@ impl Simulation {
             }
         }
         let Some(known) = self.nodes.get(node).filter(|_| for_good) else { return };
-        let (machine, name): (_, Arc<str>) = (known.machine, known.name.clone());
+        let (source, name) = (known.source(), known.name.clone());
         self.tell_object(KubernetesFact::NodeGone { name });
-        self.tell_machine(machine, 0, FactBody::MachineGone);
+        self.tell(source, 0, FactBody::MachineGone);
     }
 
     pub(super) fn return_node(&mut self, node: usize) {

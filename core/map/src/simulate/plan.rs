@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::cluster::node_name;
 use crate::model::Timestamp;
 
 /// Most services that are simulated: ten times the map's default bound.
@@ -26,7 +28,8 @@ pub struct Plan {
     pub edges: u32,
     /// Pods of each service (2).
     pub pods: u32,
-    /// Nodes; one for every 30 pods where it is `None`.
+    /// Nodes; one for every 30 pods where it is `None`. Where there is but one, the observer is on it; else it is told by
+    /// the agents of all of them.
     pub nodes: Option<u32>,
     /// How often something changes: one time in two a pod is replaced, else a dependency goes or comes back (never).
     pub churn: Rate,
@@ -61,6 +64,11 @@ impl Plan {
     pub fn node_count(&self) -> u32 {
         let pods = self.services.saturating_mul(self.pods);
         self.nodes.unwrap_or_else(|| pods.div_ceil(PODS_A_NODE).clamp(1, MAX_NODES))
+    }
+
+    /// Name of the machine that observes: a node, where it is the only one.
+    pub fn host(&self) -> Arc<str> {
+        if self.node_count() == 1 { node_name(0) } else { "observer".into() }
     }
 
     /// Whether it can be simulated.
@@ -115,6 +123,14 @@ pub enum PlanError {
         name: String,
         /// How many there are.
         nodes: usize,
+    },
+    /// A script loses the node on which the observer is.
+    #[error(
+        "line {line} of the script: the only node cannot be lost, since the observer is on it; give more nodes"
+    )]
+    OnlyNode {
+        /// The line, from 1.
+        line: usize,
     },
 }
 
