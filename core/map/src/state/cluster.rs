@@ -200,6 +200,9 @@ impl State {
         let flows: Vec<_> =
             self.flows.iter().filter(|(_, flow)| concerns(flow.place)).map(|(id, _)| id).collect();
         for flow in flows {
+            if let Some(place) = self.flows.get(flow).map(|flow| flow.place) {
+                self.freeze(place);
+            }
             self.unlink(flow);
             if let Some(flow) = self.flows.get_mut(flow) {
                 flow.sums.keep_open(at);

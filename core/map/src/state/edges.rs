@@ -1,8 +1,9 @@
-//! Edges as the map keeps them: the sums of their flows.
+//! Edges as the map keeps them. What they count is in their flows, and is added up when somebody asks: so a fact changes one
+//! place, and an edge takes little more room than its name.
 
 use std::sync::{Arc, OnceLock};
 
-use super::flows::Flow;
+use super::flows::{Flow, Flows};
 use super::services::Entry;
 use super::sides::{BothSides, Count};
 use super::slots::{Id, Slots};
@@ -44,15 +45,20 @@ pub(crate) struct Edge {
     pub(crate) destination_rule: &'static str,
     /// Who else its ends might have been called; nobody, nearly always.
     candidates: Option<Box<Candidates>>,
-    /// All of its flows and what they left behind.
-    pub(crate) sums: Sums,
     /// The counts of its sums by machine and side; only where several machines count.
     sides: Option<Box<BothSides>>,
     /// What flows counted that are gone.
     pub(crate) retired: Option<Box<Sums>>,
+    /// What it counted in all before flows left with their own, until it is known who stays.
+    before: Option<Box<Sums>>,
     /// Its flows: list and length.
     pub(crate) head: Option<Id<Flow>>,
     pub(crate) flows: u32,
+    /// When something was last counted.
+    pub(crate) last: Timestamp,
+    /// Connections were established on it, and connections or attempts failed.
+    opened: bool,
+    failed: bool,
     /// Since when it carries an established connection.
     pub(crate) established: Option<Timestamp>,
     /// Since when its attempts fail.
@@ -95,9 +101,12 @@ impl Edge {
             source_rule: rules.0,
             destination_rule: rules.1,
             candidates: None,
-            sums: Sums::default(),
             sides: None,
             retired: None,
+            before: None,
+            last: Timestamp::ZERO,
+            opened: false,
+            failed: false,
             head: None,
             flows: 0,
             established: None,
@@ -158,8 +167,12 @@ impl Edge {
 
     /// Takes over all of an edge that has the same ends and port by now, but for the list of its flows.
     pub(crate) fn absorb(&mut self, other: &Self) {
-        let counts = self.growth(&other.sums, other.sides.as_deref());
-        self.sums.merge(&Sums { counts, ..other.sums.clone() });
+        if let (Some(ours), Some(theirs)) = (&mut self.sides, &other.sides) {
+            ours.absorb(theirs);
+        }
+        self.last = self.last.max(other.last);
+        self.opened |= other.opened;
+        self.failed |= other.failed;
         if let Some(retired) = &other.retired {
             self.retire(retired);
         }
@@ -205,18 +218,19 @@ impl Edge {
     }
 
     fn grow(&mut self, arrival: &Arrival<'_>, growth: Counts) -> Turn {
-        let sums = Sums { counts: growth, ..arrival.sums.clone() };
-        self.sums.merge(&sums);
+        self.last = self.last.max(arrival.sums.last);
+        self.opened |= growth.opened > 0;
+        self.failed |= growth.failed.total() > 0;
         self.cache.take();
         let mut turn = Turn::default();
-        if self.established.is_none() && sums.counts.opened > 0 {
+        if self.established.is_none() && growth.opened > 0 {
             self.established = Some(arrival.came);
             turn.established = true;
         }
         // Starts to fail when at least half of the attempts fail, stops when all succeed: in between nothing turns.
-        let (attempts, failed) = self.attempts(&sums.counts);
+        let (attempts, failed) = self.attempts(&growth);
         if self.failing.is_none() && failed > 0 && failed >= attempts - failed {
-            self.failing = Some(arrival.came.max(sums.last));
+            self.failing = Some(arrival.came.max(arrival.sums.last));
             turn.failing = true;
         } else if self.failing.is_some() && failed == 0 && attempts > 0 {
             self.failing = None;
@@ -232,22 +246,53 @@ impl Edge {
         }
     }
 
-    /// Sets the sums anew after a flow left with its own.
-    pub(crate) fn recount(&mut self, sums: Sums) {
-        self.sums = sums;
-        if let Some(sides) = &self.sides {
-            self.sums.counts = sides.total();
+    /// Flows will leave with what they counted: consumers see it here until it is known who stays.
+    pub(crate) fn freeze(&mut self, flows: &Flows) {
+        if self.before.is_none() {
+            self.before = Some(Box::new(self.sums(flows)));
         }
+    }
+
+    /// All of its flows that are here, and what those left behind that are gone.
+    fn sums(&self, flows: &Flows) -> Sums {
+        let mut sums = self.retired.as_deref().cloned().unwrap_or_default();
+        flows.list(self.head).for_each(|(_, flow)| sums.merge(&flow.sums));
+        if let Some(sides) = &self.sides {
+            sums.counts = sides.total();
+        }
+        sums
+    }
+
+    /// The counts of them.
+    pub(crate) fn counts(&self, flows: &Flows) -> Counts {
+        if let Some(before) = &self.before {
+            return before.counts;
+        }
+        if let Some(sides) = &self.sides {
+            return sides.total();
+        }
+        let mut counts = self.retired.as_deref().map_or_else(Counts::default, |retired| retired.counts);
+        flows.list(self.head).for_each(|(_, flow)| counts.add(&flow.sums.counts));
+        counts
+    }
+
+    /// Counts only what is here, after flows left with what they counted.
+    pub(crate) fn recount(&mut self, flows: &Flows) {
+        self.before = None;
         self.cache.take();
-        if self.sums.counts.opened == 0 {
+        let sums = self.sums(flows);
+        self.last = sums.last;
+        self.opened = sums.counts.opened > 0;
+        self.failed = sums.counts.failed.total() > 0;
+        if !self.opened {
             self.established = None;
         }
-        if self.sums.counts.attempts().1 == 0 {
+        if sums.counts.attempts().1 == 0 {
             self.failing = None;
         }
     }
 
-    /// Keeps what a flow counted that goes; it is part of the sums already.
+    /// Keeps what a flow counted that goes.
     pub(crate) fn retire(&mut self, sums: &Sums) {
         self.retired.get_or_insert_default().merge(sums);
     }
@@ -264,8 +309,7 @@ impl Edge {
 
     /// Whether nothing but failed here, at a port that nobody offers.
     pub(crate) fn is_vain(&self) -> bool {
-        let counts = &self.sums.counts;
-        !self.offered() && !self.reference.is_scan() && counts.opened == 0 && counts.failed.total() > 0
+        !self.offered() && !self.reference.is_scan() && !self.opened && self.failed
     }
 
     /// Attempts that say something about the destination, and how many of them failed. What is counted at the server was
@@ -286,32 +330,32 @@ impl Edge {
 
     /// Whether it shows that the source needs the destination.
     pub(crate) fn shows_dependency(&self) -> bool {
-        let counts = &self.sums.counts;
-        counts.opened > 0 || (counts.failed.total() > 0 && self.offered())
+        self.opened || (self.failed && self.offered())
     }
 
     /// As consumers see it.
-    pub(crate) fn view(&self) -> Arc<Connection> {
+    pub(crate) fn view(&self, flows: &Flows) -> Arc<Connection> {
         let build = || {
+            let sums = self.before.as_deref().cloned().unwrap_or_else(|| self.sums(flows));
             let ends = &self.reference;
             let beside = |known: &Candidates| known.beside(&ends.source, &ends.destination);
             let [source_candidates, destination_candidates] =
                 self.candidates.as_deref().map(beside).unwrap_or_default();
             Arc::new(Connection {
                 edge: self.reference.clone(),
-                totals: self.sums.totals(),
-                first_seen: self.sums.first,
-                last_seen: self.sums.last,
-                connect_latency: self.sums.connect.clone(),
+                totals: sums.totals(),
+                first_seen: sums.first,
+                last_seen: sums.last,
                 provenance: Provenance {
                     side: self.side,
                     source_rule: self.source_rule,
                     destination_rule: self.destination_rule,
                     source_candidates,
                     destination_candidates,
-                    direction_known: self.sums.direction_seen(),
+                    direction_known: sums.direction_seen(),
                 },
-                example: self.sums.example.as_ref().map(|(_, example)| example.clone()),
+                connect_latency: sums.connect,
+                example: sums.example.map(|(_, example)| example),
             })
         };
         self.cache.get_or_init(build).clone()

@@ -76,7 +76,7 @@ impl State {
 
     fn expire_edge(&mut self, id: Id<Edge>, now: Timestamp) {
         let Some(edge) = self.edges.get(id) else { return };
-        let due = edge.sums.last + self.settings.connection_timeout;
+        let due = edge.last + self.settings.connection_timeout;
         if edge.flows > 0 {
             return;
         }

@@ -71,7 +71,7 @@ impl State {
         let key: DependencyKey = (edge.key.0, edge.key.1);
         let joins = !std::mem::replace(&mut edge.depends, true);
         if let Some(needed) = self.dependencies.get_mut(key) {
-            needed.last_seen = needed.last_seen.max(edge.sums.last);
+            needed.last_seen = needed.last_seen.max(edge.last);
             needed.edges += u32::from(joins);
             return;
         }
@@ -80,7 +80,7 @@ impl State {
         let cross_namespace = crosses(&edge.reference);
         *self.statistics.dependencies_detected.entry(cross_namespace).or_default() += 1;
         self.changes.push(Change::DependencyAdded(source.id(), destination.id()));
-        let last_seen = edge.sums.last;
+        let last_seen = edge.last;
         let mut dependency = Dependency {
             source,
             destination,
@@ -112,7 +112,7 @@ impl State {
         let Some(edge) = self.edges.remove(id) else { return };
         self.forget_vain(id, &edge);
         self.reshaped();
-        self.changes.push(Change::EdgeRemoved { connection: edge.view(), told: edge.told, at });
+        self.changes.push(Change::EdgeRemoved { connection: edge.view(&self.flows), told: edge.told, at });
         let (source, destination, _) = edge.key;
         if edge.depends {
             self.end_edge_of_dependency((source, destination), at, renamed);

@@ -236,7 +236,16 @@ impl State {
         let Some(edge) = self.edges.get_mut(id) else { return };
         edge.retire(sums);
         if edge.flows == 0 {
-            self.edge_deadlines.set(edge.sums.last + self.settings.connection_timeout, id);
+            self.edge_deadlines.set(edge.last + self.settings.connection_timeout, id);
+        }
+    }
+
+    /// A flow will leave an edge, and take along what it counted there.
+    pub(super) fn freeze(&mut self, place: Place) {
+        if let Place::Edge(edge) = place
+            && let Some(edge) = self.edges.get_mut(edge)
+        {
+            edge.freeze(&self.flows);
         }
     }
 

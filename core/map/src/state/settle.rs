@@ -164,10 +164,8 @@ impl State {
         for (id, heir) in left {
             let Some(edge) = self.edges.get(id) else { continue };
             if edge.flows > 0 {
-                let mut sums = edge.retired.as_deref().cloned().unwrap_or_default();
-                self.flows.list(edge.head).for_each(|(_, flow)| sums.merge(&flow.sums));
                 if let Some(edge) = self.edges.get_mut(id) {
-                    edge.recount(sums);
+                    edge.recount(&self.flows);
                 }
                 self.note_vain(id);
                 continue;
@@ -208,6 +206,7 @@ impl State {
     pub(super) fn leave(&mut self, id: Id<Flow>) -> Option<Id<Edge>> {
         let flow = self.flows.get(id)?;
         let (place, whose, counts) = (flow.place, Count::of(flow), flow.sums.counts);
+        self.freeze(place);
         self.unlink(id);
         match place {
             Place::Nowhere => None,

@@ -34,7 +34,7 @@ impl State {
             let ends = places.get(&edge.key.0).zip(places.get(&edge.key.1));
             let arrow = ends.and_then(|(from, to)| graph.position(*from, *to));
             if let Some(sum) = arrow.and_then(|arrow| connections.get_mut(arrow)) {
-                *sum = sum.saturating_add(edge.sums.counts.opened);
+                *sum = sum.saturating_add(edge.counts(&self.flows).opened);
             }
         }
         let findings = self.findings();

@@ -64,7 +64,12 @@ impl State {
 
     /// All edges, sorted by the identities of source and destination, then port.
     pub(crate) fn connections(&self) -> Vec<Arc<Connection>> {
-        self.structure().edges.iter().filter_map(|id| self.edges.get(*id)).map(Edge::view).collect()
+        self.structure()
+            .edges
+            .iter()
+            .filter_map(|id| self.edges.get(*id))
+            .map(|edge| edge.view(&self.flows))
+            .collect()
     }
 
     /// Gaps of this run, oldest first.
@@ -103,7 +108,7 @@ impl State {
         let edge =
             self.edges.get_mut(self.find_edge(&edge.source.id(), &edge.destination.id(), edge.port)?)?;
         Some(EdgeView {
-            connection: edge.view(),
+            connection: edge.view(&self.flows),
             established: edge.established,
             failing: edge.failing,
             told: &mut edge.told,
@@ -169,13 +174,17 @@ impl State {
     /// Edges that consumers know as established, with the instant of that, sorted.
     pub(crate) fn told_connections(&self) -> impl Iterator<Item = (Timestamp, Arc<Connection>)> {
         let edges = self.structure().edges.iter().filter_map(|id| self.edges.get(*id));
-        edges.filter(|edge| edge.told.established).filter_map(|edge| Some((edge.established?, edge.view())))
+        edges
+            .filter(|edge| edge.told.established)
+            .filter_map(|edge| Some((edge.established?, edge.view(&self.flows))))
     }
 
     /// Edges that consumers know as failing, with the instant since when, sorted.
     pub(crate) fn told_failing(&self) -> impl Iterator<Item = (Timestamp, Arc<Connection>)> {
         let edges = self.structure().edges.iter().filter_map(|id| self.edges.get(*id));
-        edges.filter(|edge| edge.told.failing).filter_map(|edge| Some((edge.failing?, edge.view())))
+        edges
+            .filter(|edge| edge.told.failing)
+            .filter_map(|edge| Some((edge.failing?, edge.view(&self.flows))))
     }
 
     /// Dependencies that consumers know, with the instant of their first sight, sorted.
