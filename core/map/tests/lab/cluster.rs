@@ -8,6 +8,7 @@ use servicemap_map::model::{
     NetworkPolicy, Node, Origin, Pod, PodOwner, PodPhase, PolicyPeer, PolicyPort, PolicyRule, ServicePort,
     ServiceType, SliceEndpoint, SlicePort, SourceId, Timestamp,
 };
+use servicemap_map::record::Step;
 
 use super::{Lab, ip};
 
@@ -15,7 +16,8 @@ impl Lab {
     /// Tells of an object of the cluster.
     pub(crate) fn object(&mut self, fact: impl Into<KubernetesFact>) {
         let origin = Origin { source: SourceId::Kubernetes, sequence: 0 };
-        self.map.apply(Fact { at: self.now, origin, body: FactBody::Kubernetes(Box::new(fact.into())) });
+        let body = FactBody::Kubernetes(Box::new(fact.into()));
+        self.take(Step::Apply(Fact { at: self.now, origin, body }));
     }
 
     /// A ready map of node `box`, of a cluster whose pods are in 10.1.0.0/16 and whose Services are in 10.96.0.0/16.
@@ -24,7 +26,7 @@ impl Lab {
         lab.object(scope(false));
         let ready = FactBody::Ready(SourceId::Kubernetes);
         let origin = Origin { source: SourceId::Kubernetes, sequence: 0 };
-        lab.map.apply(Fact { at: lab.now, origin, body: ready });
+        lab.take(Step::Apply(Fact { at: lab.now, origin, body: ready }));
         lab.settle();
         lab
     }

@@ -15,6 +15,7 @@ use servicemap_map::model::{
     AddressClass, ConnectLatency, Connection, Direction, Event, Fact, FactBody, FlowDelta, FlowKey,
     MachineId, Origin, RunId, Service, Snapshot, SocketExample, SourceId, Timestamp,
 };
+use servicemap_map::record::Step;
 use servicemap_map::{MapSettings, ServiceMap};
 use uuid::Uuid;
 
@@ -29,6 +30,8 @@ pub(crate) struct Lab {
     pub(crate) map: ServiceMap,
     pub(crate) now: Timestamp,
     cursor: Cursor,
+    /// What the map was told, where a test keeps it.
+    pub(crate) recording: Option<Vec<Step>>,
 }
 
 impl Lab {
@@ -54,7 +57,19 @@ impl Lab {
         let mut map = ServiceMap::new(settings, RunId(Uuid::nil()), START);
         map.expect(SourceId::Capture);
         let cursor = map.log().cursor_at_end();
-        Self { map, now: START, cursor }
+        Self { map, now: START, cursor, recording: None }
+    }
+
+    /// Tells the map something, and keeps it where that is wanted.
+    pub(crate) fn take(&mut self, step: Step) {
+        if let Some(recording) = &mut self.recording {
+            recording.push(step.clone());
+        }
+        match step {
+            // Tests ask for the addresses that changed hands by themselves.
+            Step::Apply(fact) => self.map.apply(fact),
+            step => step.take(&mut self.map),
+        }
     }
 
     /// All sources have told what existed; the machine's own namespace is known.
@@ -74,7 +89,7 @@ impl Lab {
     /// Tells a fact.
     pub(crate) fn state(&mut self, body: FactBody) {
         let origin = Origin { source: SourceId::Capture, sequence: 0 };
-        self.map.apply(Fact { at: self.now, origin, body });
+        self.take(Step::Apply(Fact { at: self.now, origin, body }));
     }
 
     /// Tells that a namespace has an address.
@@ -89,19 +104,19 @@ impl Lab {
 
     /// Lets the map settle what it was told, without any time passing.
     pub(crate) fn settle(&mut self) {
-        self.map.advance(self.now);
+        self.take(Step::Advance(self.now));
     }
 
     /// Lets time pass until a second of the test, meeting each deadline as an observer does.
     pub(crate) fn until(&mut self, second: f64) {
         let end = at(second);
-        self.map.advance(self.now);
+        self.take(Step::Advance(self.now));
         while let Some(due) = self.map.next_deadline().filter(|due| *due <= end) {
             self.now = self.now.max(due);
-            self.map.advance(self.now);
+            self.take(Step::Advance(self.now));
         }
         self.now = end;
-        self.map.advance(end);
+        self.take(Step::Advance(end));
     }
 
     /// What was told since this was last asked.
