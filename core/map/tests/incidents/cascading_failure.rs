@@ -29,11 +29,14 @@ fn each_service_that_falls_is_told_once_and_so_is_each_that_recovers() {
     assert_eq!(
         world.told(),
         [
-            "  2.0s WARN health.changed service:shop/db healthy -> unhealthy: endpoints_not_ready",
+            "  2.0s WARN health.changed service:shop/db healthy -> unhealthy: endpoints_not_ready, \
+             connections_fail",
             "  2.0s WARN connection.failed shop/auth->shop/db:5432/tcp",
-            " 12.0s WARN health.changed service:shop/auth healthy -> unhealthy: endpoints_not_ready",
+            " 12.0s WARN health.changed service:shop/auth healthy -> unhealthy: endpoints_not_ready, \
+             connections_fail",
             " 12.0s WARN connection.failed shop/api->shop/auth:9000/tcp",
-            " 22.0s WARN health.changed service:shop/api healthy -> unhealthy: endpoints_not_ready",
+            " 22.0s WARN health.changed service:shop/api healthy -> unhealthy: endpoints_not_ready, \
+             connections_fail",
             " 22.0s WARN connection.failed shop/web->shop/api:8080/tcp",
             " 32.0s WARN health.changed service:shop/web healthy -> unhealthy: endpoints_not_ready",
         ]
@@ -54,4 +57,5 @@ fn each_service_that_falls_is_told_once_and_so_is_each_that_recovers() {
              connections_succeed",
         ]
     );
+    world.is_recorded_as("cascading_failure");
 }

@@ -3,6 +3,7 @@
 //! Whoever is on call is not told of what they know already; only of what began while nobody looked.
 
 use servicemap_map::model::{HealthStatus, Known};
+use servicemap_map::record::Step;
 
 use crate::world::World;
 
@@ -10,7 +11,7 @@ use crate::world::World;
 fn shop(known: Option<Known>) -> World {
     let mut world = World::new();
     if let Some(known) = known {
-        world.lab.map.remember(known);
+        world.lab.take(Step::Remember(known));
     }
     for (name, port) in [("shop/web", 80), ("shop/api", 8080), ("data/db", 5432), ("data/report", 80)] {
         world.runs(name, port, 2);
@@ -60,6 +61,7 @@ fn what_begins_after_the_restart_is_told_as_it_would_be_without_one() {
             "  2.0s info topology.changed +data/report->shop/api:8080/tcp",
         ]
     );
+    world.is_recorded_as("observer_restart");
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn a_scan_is_told_once_for_each_service_and_moves_no_health() {
     world.begins();
     for target in &targets {
         let address = world.address(target);
-        for port in 1..=1_000 {
+        for port in 1..=30 {
             world.pod_tells("web/blog", client("nmap", &address, port).refused(1));
         }
     }
@@ -35,4 +35,5 @@ fn a_scan_is_told_once_for_each_service_and_moves_no_health() {
         topology(" 32.0s info", "-"),
     ];
     assert_eq!(told, expected.concat());
+    world.is_recorded_as("port_scan");
 }

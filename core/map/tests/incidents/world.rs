@@ -1,9 +1,11 @@
 //! A cluster in which incidents happen, and the transcript of what was told.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use servicemap_map::MapSettings;
 use servicemap_map::model::{Event, EventData, FactBody, Severity, SourceId, TopologyChange};
+use servicemap_map::record::{Step, write_line};
 
 use crate::lab::cluster::{PodObject, node, pod, scope, service, slice};
 use crate::lab::{Delta, HOST, Lab, at, client};
@@ -29,24 +31,33 @@ struct Workload {
     pods: BTreeMap<String, Member>,
 }
 
-/// Services `namespace/name`, their pods, and who calls whom: each pod that is ready once a second.
+/// Seconds between two looks at the calls that were made, as between two drains of the kernel's counters.
+const DRAIN: u32 = 5;
+
+/// Services `namespace/name`, their pods, and who calls whom: each pod that runs once a second.
 pub(crate) struct World {
     pub(crate) lab: Lab,
     services: BTreeMap<String, Workload>,
     calls: BTreeSet<(String, String)>,
     pods_made: u16,
+    /// Everything that was told since the incident began.
+    transcript: Vec<String>,
     second: u32,
 }
 
 impl World {
     pub(crate) fn with(change: impl FnOnce(&mut MapSettings)) -> Self {
-        let mut settings = MapSettings::default();
+        // What is recorded stays the same from version to version.
+        let mut settings = MapSettings { version: "incident".into(), ..MapSettings::default() };
         change(&mut settings);
+        let mut lab = Lab::starting(settings);
+        lab.recording = Some(vec![Step::Expect(SourceId::Capture)]);
         let mut world = Self {
-            lab: Lab::starting(settings),
+            lab,
             services: BTreeMap::new(),
             calls: BTreeSet::new(),
             pods_made: 0,
+            transcript: Vec::new(),
             second: 0,
         };
         world.lab.state(FactBody::NetworkNamespace { netns: HOST, name: None });
@@ -157,31 +168,34 @@ impl World {
 
     fn live(&mut self, until: u32) {
         while self.second < until {
-            for (from, to) in self.calls.clone() {
-                self.call(&from, &to);
+            if self.second.is_multiple_of(DRAIN) {
+                for (from, to) in self.calls.clone() {
+                    self.call(&from, &to);
+                }
             }
             self.second += 1;
             self.lab.until(f64::from(self.second));
         }
     }
 
-    /// Each pod of `from` that runs calls `to` once. Who is asked of the pods that are told as ready takes turns.
+    /// Each pod of `from` that runs calls `to`. Those of its pods that are told as ready are asked in turn.
     fn call(&mut self, from: &str, to: &str) {
         let callers = self.workload(from).pods.values().filter(|member| member.alive);
         let callers: Vec<u64> = callers.map(|member| member.cgroup).collect();
-        let turn = self.second as usize;
         let Workload { address, port, pods } = self.workload(to);
         let (address, port) = (address.clone(), *port);
         let asked: Vec<bool> =
             pods.values().filter(|member| member.ready).map(|member| member.alive).collect();
         let (_, program) = split(from);
-        for (number, cgroup) in callers.into_iter().enumerate() {
-            let attempt = client(program, &address, port).in_cgroup(cgroup);
-            let answers = asked.get((turn + number) % asked.len().max(1));
-            self.lab.tell(match answers {
-                Some(true) => attempt.short(1),
-                Some(false) => attempt.timed_out(1),
-                None => attempt.refused(1),
+        let calls = u64::from(DRAIN);
+        for (turn, cgroup) in callers.into_iter().enumerate() {
+            let answered = asked.iter().cycle().skip(turn).take(DRAIN as usize).filter(|alive| **alive);
+            let answered = answered.count() as u64;
+            let attempts = client(program, &address, port).in_cgroup(cgroup).short(answered);
+            self.lab.tell(if asked.is_empty() {
+                attempts.refused(calls)
+            } else {
+                attempts.timed_out(calls - answered)
             });
         }
     }
@@ -207,7 +221,24 @@ impl World {
             let learning = if event.learning { " (learning)" } else { "" };
             format!("{after:5.1}s {} {}{learning}", word(event.severity), in_short(event))
         };
-        self.lab.events().iter().map(|event| line(event)).collect()
+        let told: Vec<String> = self.lab.events().iter().map(|event| line(event)).collect();
+        self.transcript.extend(told.iter().cloned());
+        told
+    }
+
+    /// The incident is over. What happened and what was told are the files of this name in `tests/incidents/` of the
+    /// repository, from which anybody can replay it.
+    pub(crate) fn is_recorded_as(mut self, name: &str) {
+        self.told();
+        let mut recording = Vec::new();
+        let written = write_line(&mut recording, &self.lab.header).and_then(|()| {
+            self.lab.recording.iter().flatten().try_for_each(|step| write_line(&mut recording, step))
+        });
+        assert!(written.is_ok(), "{written:?}");
+        let mut told = self.transcript.join("\n");
+        told.push('\n');
+        is_file(&format!("{name}.jsonl"), &recording);
+        is_file(&format!("{name}.told"), told.as_bytes());
     }
 
     fn workload(&mut self, name: &str) -> &mut Workload {
@@ -252,4 +283,14 @@ fn topology(change: &TopologyChange) -> String {
         .into_iter()
         .flat_map(|(sign, names)| names.iter().map(move |name| format!("{sign}{name}")))
         .collect()
+}
+
+/// Holds a text against a file of the repository; writes it instead where `UPDATE_INCIDENTS` is set.
+fn is_file(name: &str, text: &[u8]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/incidents").join(name);
+    if std::env::var_os("UPDATE_INCIDENTS").is_some() {
+        assert!(std::fs::write(&path, text).is_ok(), "cannot write {}", path.display());
+    }
+    let is_same = std::fs::read(&path).is_ok_and(|kept| kept == text);
+    assert!(is_same, "{} differs: see tests/incidents/README.md for how to write it anew", path.display());
 }

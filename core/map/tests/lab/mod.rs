@@ -15,7 +15,7 @@ use servicemap_map::model::{
     AddressClass, ConnectLatency, Connection, Direction, Event, Fact, FactBody, FlowDelta, FlowKey,
     MachineId, Origin, RunId, Service, Snapshot, SocketExample, SourceId, Timestamp,
 };
-use servicemap_map::record::Step;
+use servicemap_map::record::{Header, Step};
 use servicemap_map::{MapSettings, ServiceMap};
 use uuid::Uuid;
 
@@ -30,6 +30,8 @@ pub(crate) struct Lab {
     pub(crate) map: ServiceMap,
     pub(crate) now: Timestamp,
     cursor: Cursor,
+    /// How the map began.
+    pub(crate) header: Header,
     /// What the map was told, where a test keeps it.
     pub(crate) recording: Option<Vec<Step>>,
 }
@@ -54,10 +56,11 @@ impl Lab {
     /// A map whose sources have told nothing yet.
     pub(crate) fn starting(settings: MapSettings) -> Self {
         let settings = MapSettings { host: "box".into(), ..settings };
-        let mut map = ServiceMap::new(settings, RunId(Uuid::nil()), START);
+        let header = Header::new(settings, RunId(Uuid::nil()), START);
+        let mut map = header.map();
         map.expect(SourceId::Capture);
         let cursor = map.log().cursor_at_end();
-        Self { map, now: START, cursor, recording: None }
+        Self { map, now: START, cursor, header, recording: None }
     }
 
     /// Tells the map something, and keeps it where that is wanted.
