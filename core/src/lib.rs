@@ -9,6 +9,7 @@ pub mod host;
 mod kubernetes;
 mod memory;
 mod observer;
+pub mod recording;
 pub mod settings;
 mod sink;
 pub mod telemetry;

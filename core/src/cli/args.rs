@@ -29,6 +29,18 @@ Examples:
   servicemap map -o dot | dot -Tsvg > map.svg
   servicemap map -o mermaid";
 
+const RECORD_EXAMPLES: &str = "\
+Examples:
+  servicemap record incident.jsonl
+  servicemap record --for 10m incident.jsonl
+  servicemap record --events incident.jsonl > events.jsonl
+  servicemap record --config servicemap.yaml incident.jsonl";
+
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  servicemap replay incident.jsonl          the events that were told, one JSON object a line
+  servicemap replay -o table incident.jsonl the map as it was in the end";
+
 const CHECK_EXAMPLES: &str = "\
 Examples:
   servicemap check
@@ -57,6 +69,10 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Observe for a while, print the map once, exit
     Map(MapArgs),
+    /// Write down all that the map is told, until stopped
+    Record(RecordArgs),
+    /// Tell a recording to a map again: the same events, or the map that came of it
+    Replay(ReplayArgs),
     /// Say what this machine, these capabilities and the cluster allow, and how to mend what is missing
     Check(CheckArgs),
     /// Check pipeline files without running them
@@ -106,6 +122,55 @@ pub(super) struct MapArgs {
     /// Form of the map
     #[arg(short, long, value_enum, default_value_t = MapOutput::Table)]
     pub(super) output: MapOutput,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = RECORD_EXAMPLES)]
+pub(super) struct RecordArgs {
+    /// File to make, one JSON object a line, as docs/recording.md describes it
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) file: PathBuf,
+    /// Stop after this long, such as 30s or 10m [default: when told to, by Ctrl-C]
+    #[arg(long = "for", value_name = "DURATION", value_parser = crate::settings::duration::parse)]
+    pub(super) record_for: Option<Duration>,
+    /// Write over the file if it is there already
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Show the events meanwhile, one JSON object a line
+    #[arg(long)]
+    pub(super) events: bool,
+    /// Observe as the receiver `servicemap` of this pipeline file says; may be repeated, later files win
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) config: Vec<PathBuf>,
+    /// Set one value of the configuration, such as `receivers.servicemap.drain_interval=500ms`; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", requires = "config")]
+    pub(super) set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = REPLAY_EXAMPLES)]
+pub(super) struct ReplayArgs {
+    /// A recording
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) file: PathBuf,
+    /// What to show
+    #[arg(short, long, value_enum, default_value_t = ReplayOutput::Events)]
+    pub(super) output: ReplayOutput,
+}
+
+/// What `replay` shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReplayOutput {
+    /// The events that were told, one JSON object a line
+    Events,
+    /// The connections in the end
+    Table,
+    /// The whole map in the end, as docs/map.md describes it
+    Json,
+    /// The map in the end as a graph for Graphviz
+    Dot,
+    /// The map in the end as a graph for Mermaid
+    Mermaid,
 }
 
 /// Forms of a map.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::ObserverError;
 use crate::pipeline::{ConfigErrors, RunError};
+use crate::recording::RecordingError;
 
 /// What can go wrong on the command line.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,12 @@ pub(super) enum CliError {
     Config(#[from] ConfigErrors),
     #[error(transparent)]
     Pipeline(#[from] RunError),
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+    #[error(
+        "the configuration has {0} receivers that observe, and a recording is of one; leave the others out"
+    )]
+    Observers(usize),
     #[error(
         "`{value}` is no log filter ({source}); use error, warn, info, debug or trace, or `target=level`"
     )]

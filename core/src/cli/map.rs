@@ -55,7 +55,8 @@ fn wait_ready(observer: &Observer, signals: &Signals) -> Result<bool, CliError> 
     Ok(true)
 }
 
-fn text(snapshot: &Snapshot, form: MapOutput, stdout: Capability) -> Result<String, CliError> {
+/// The map in one of its forms.
+pub(super) fn text(snapshot: &Snapshot, form: MapOutput, stdout: Capability) -> Result<String, CliError> {
     Ok(match form {
         MapOutput::Table => {
             let width = stdout.size().map(|(columns, _)| columns);

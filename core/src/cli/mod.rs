@@ -12,7 +12,9 @@ mod live;
 mod log;
 mod map;
 mod output;
+mod record;
 mod render;
+mod replay;
 mod run;
 mod screen;
 mod signals;
@@ -56,6 +58,14 @@ fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Map(args) => {
             log::install(log_level, log::DEFAULT)?;
             map::run(&args)
+        }
+        Command::Record(args) => {
+            log::install(log_level, log::DEFAULT)?;
+            record::run(&args)
+        }
+        Command::Replay(args) => {
+            log::install(log_level, log::DEFAULT)?;
+            replay::run(&args)
         }
         Command::Check(args) => check::run(&args),
         Command::Validate(args) => configuration::validate(&args),

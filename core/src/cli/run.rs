@@ -51,6 +51,12 @@ pub(super) fn observe(args: &RunArgs, logs: &Logs) -> Result<ExitCode, CliError>
 fn json_lines(observer: &Observer) -> Result<(), CliError> {
     let waked = observer.clone();
     let signals = Signals::install(1, move || waked.wake())?;
+    show_events(observer, || signals.stopped())
+}
+
+/// Writes events to standard output until the observer ends, which it is told to when `stop` says so, or until nobody reads
+/// them any more.
+pub(super) fn show_events(observer: &Observer, mut stop: impl FnMut() -> bool) -> Result<(), CliError> {
     let mut consumer = observer.consumer(Initial::Events);
     let mut out = BufWriter::new(io::stdout().lock());
     let mut stopping = false;
@@ -62,7 +68,7 @@ fn json_lines(observer: &Observer) -> Result<(), CliError> {
             Next::Ended if stopping => return Ok(()),
             Next::Ended => return Err(CliError::Stopped),
         }
-        if signals.stopped() && !stopping {
+        if !stopping && stop() {
             stopping = true;
             observer.shutdown(STOP_TIMEOUT)?;
         }
@@ -79,7 +85,11 @@ struct EventsLost<'a> {
 }
 
 /// Without labels: which of them may leave is said in a file, and here is none.
-fn write_batch(out: &mut impl Write, batch: &Batch, snapshot: Option<&Snapshot>) -> Result<(), CliError> {
+pub(super) fn write_batch(
+    out: &mut impl Write,
+    batch: &Batch,
+    snapshot: Option<&Snapshot>,
+) -> Result<(), CliError> {
     let labels = LabelFilter::default();
     if batch.lost > 0 {
         let snapshot = snapshot.map(|snapshot| labels.snapshot(snapshot));

@@ -6,6 +6,7 @@
 mod agents;
 mod consumer;
 mod keeping;
+mod recorded;
 mod schedule;
 mod shared;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use servicemap_map::model::{ObserverInfo, Readings, Snapshot};
 
 use crate::capture::{Capture, CaptureError, CaptureSettings};
 use crate::kubernetes::{self, Kubernetes, KubernetesError};
+use crate::recording::Recorder;
 use crate::settings::{Role, Settings};
 use keeping::Keeping;
 use shared::Shared;
@@ -69,7 +71,16 @@ enum Thread {
 impl Observer {
     /// Makes an observer; nothing is observed before [`start`](Self::start).
     pub fn new(settings: Settings) -> Self {
-        let shared = Arc::new(Shared::new(&settings));
+        Self::make(settings, None)
+    }
+
+    /// The same, and writes down all that its map is told.
+    pub fn recorded(settings: Settings, recorder: Recorder) -> Self {
+        Self::make(settings, Some(recorder))
+    }
+
+    fn make(settings: Settings, recorder: Option<Recorder>) -> Self {
+        let shared = Arc::new(Shared::new(&settings, recorder));
         Self { settings: Arc::new(settings), shared, thread: Arc::new(Mutex::new(Thread::New)) }
     }
 

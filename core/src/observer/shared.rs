@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use servicemap_map::ServiceMap;
 use servicemap_map::agents::Record;
 use servicemap_map::model::{
     CaptureHealth, DurationHistogram, Fact, KernelEvents, ObserverInfo, Readings, RunId, Snapshot, SourceId,
     Timestamp,
 };
+use servicemap_map::record::Header;
 use uuid::Uuid;
 
 use super::agents::{self, Part};
+use super::recorded::Recorded;
 use crate::clock::Clock;
 use crate::kubernetes::{Figures, Kubernetes};
+use crate::recording::Recorder;
 use crate::settings::{Role, Settings};
 use crate::sink::FactSink;
 
@@ -29,7 +31,7 @@ pub(super) fn deadline(timeout: Duration) -> Instant {
 /// Everything behind the lock.
 #[derive(Debug)]
 pub(super) struct Inner {
-    pub(super) map: ServiceMap,
+    pub(super) map: Recorded,
     pub(super) kernel: KernelEvents,
     pub(super) capture: CaptureHealth,
     pub(super) processing: BTreeMap<&'static str, DurationHistogram>,
@@ -49,7 +51,7 @@ pub(super) struct Inner {
 
 impl Inner {
     /// Runs an operation of ours and notes how long it took.
-    pub(super) fn timed<T>(&mut self, operation: &'static str, run: impl FnOnce(&mut ServiceMap) -> T) -> T {
+    pub(super) fn timed<T>(&mut self, operation: &'static str, run: impl FnOnce(&mut Recorded) -> T) -> T {
         let started = Instant::now();
         let result = run(&mut self.map);
         self.processing.entry(operation).or_default().observe(started.elapsed());
@@ -82,11 +84,11 @@ impl FactSink for Shared {
 }
 
 impl Shared {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, recorder: Option<Recorder>) -> Self {
         let run_id = RunId(Uuid::new_v4());
         let clock = Clock::default();
         let started_at = clock.now();
-        let mut map = ServiceMap::new(settings.map.clone(), run_id, started_at);
+        let mut map = Recorded::new(Header::new(settings.map.clone(), run_id, started_at), recorder);
         if settings.role == Role::Cluster {
             map.expect(SourceId::Agents);
         } else {

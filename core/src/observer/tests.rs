@@ -5,6 +5,7 @@ use std::time::Duration;
 use servicemap_map::model::{EventType, Fact, FactBody, Gap, GapReason, Origin, SourceId, Timestamp};
 
 use super::{Consumer, Initial, Next, Observer, ObserverError};
+use crate::recording::{self, Ending, Recorder};
 use crate::settings::Settings;
 
 /// Far longer than anything takes here; no test waits for it to pass.
@@ -136,4 +137,45 @@ fn an_observer_starts_once_and_may_be_shut_down_at_any_time() {
     observer.shutdown(SOON).unwrap();
     assert!(!observer.is_running());
     assert!(matches!(observer.start(), Err(ObserverError::AlreadyStarted(_))));
+}
+
+/// All that a map has told, and how it ended up, as bytes.
+fn told(map: &servicemap_map::ServiceMap, now: Timestamp) -> (Vec<String>, String) {
+    let mut cursor = map.log().cursor_at_start();
+    let events = map.log().read(&mut cursor, usize::MAX).events;
+    let lines = events.iter().map(|event| serde_json::to_string(event).unwrap()).collect();
+    (lines, serde_json::to_string(&map.snapshot(now)).unwrap())
+}
+
+#[test]
+fn a_recorded_observer_is_replayed_to_what_it_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.jsonl");
+    let (recorder, writing) = Recorder::create(&path, false).unwrap();
+    let mut settings =
+        Settings { enable_ebpf: false, enable_k8s_discovery: Some(false), ..Settings::default() };
+    settings.map.min_emit_interval = Duration::ZERO;
+    let observer = Observer::recorded(settings, recorder);
+    observer.start().unwrap();
+    assert!(observer.wait_ready(SOON));
+    happen(&observer, 3);
+    for _ in 0..100 {
+        // Nothing is due, and none of it is written.
+        observer.shared.tell(Vec::new());
+    }
+    observer.shutdown(SOON).unwrap();
+    let steps = writing.finish(SOON).unwrap();
+    assert!(steps < 100, "{steps}");
+
+    let (header, mut steps) = recording::open(&path).unwrap();
+    let mut map = header.map();
+    let mut now = header.started_at;
+    while let Some(step) = steps.next().unwrap() {
+        now = step.now().unwrap_or(now);
+        step.take(&mut map);
+    }
+    assert_eq!(steps.ending(), Ending::Finished);
+    let run = told(&observer.shared.lock().map, now);
+    assert_eq!(run.0.len(), 3);
+    assert_eq!(told(&map, now), run);
 }

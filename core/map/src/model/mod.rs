@@ -40,7 +40,7 @@ pub use latency::ConnectLatency;
 pub use readings::{AgentStatistics, CaptureHealth, DurationHistogram, KernelEvents, Readings, Statistics};
 pub use service::{Endpoint, Service, ServiceRef, ServiceType};
 pub use snapshot::{ObserverInfo, Snapshot, SnapshotTotals};
-pub use time::Timestamp;
+pub use time::{Timestamp, UnknownTimestamp};
 pub use topology::{
     Chain, DisallowedConnection, PolicySide, SinglePointOfFailure, SnapshotDependency, SnapshotTopology,
     TopologyLeftOut,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -59,18 +60,31 @@ impl Serialize for Timestamp {
     }
 }
 
-impl<'de> Deserialize<'de> for Timestamp {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let refused = |why: &dyn fmt::Display| {
-            serde::de::Error::custom(format_args!(
-                "{text:?} is no instant ({why}); write for example \"2027-01-15T08:00:00Z\""
-            ))
-        };
+impl FromStr for Timestamp {
+    type Err = UnknownTimestamp;
+
+    /// Reads an instant as RFC 3339 has it, of any offset, from 1970 to 2554.
+    fn from_str(text: &str) -> Result<Self, UnknownTimestamp> {
+        let refused =
+            |why: &dyn fmt::Display| UnknownTimestamp { text: text.to_owned(), why: why.to_string() };
         let instant: jiff::Timestamp = text.parse().map_err(|error| refused(&error))?;
         u64::try_from(instant.as_nanosecond())
             .map(Self)
             .map_err(|_| refused(&"it is not between 1970 and 2554"))
+    }
+}
+
+/// A text that is no instant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no instant ({why}); write for example \"2027-01-15T08:00:00Z\"")]
+pub struct UnknownTimestamp {
+    text: String,
+    why: String,
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
