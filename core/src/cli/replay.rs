@@ -52,7 +52,7 @@ fn in_the_end(
     steps: &mut Steps,
 ) -> Result<(ServiceMap, Timestamp), CliError> {
     let mut now = begin;
-    while let Some(step) = steps.next()? {
+    while let Some(step) = steps.step()? {
         now = step.now().map_or(now, |told| told.max(now));
         step.take(&mut map);
     }
@@ -62,7 +62,7 @@ fn in_the_end(
 /// Writes what a consumer is told that was there from the start.
 fn events(mut map: ServiceMap, steps: &mut Steps, out: &mut impl Write) -> Result<(), CliError> {
     let mut cursor = None;
-    while let Some(step) = steps.next()? {
+    while let Some(step) = steps.step()? {
         let now = step.now();
         step.take(&mut map);
         if let Some(now) = now {

@@ -170,7 +170,7 @@ fn a_recorded_observer_is_replayed_to_what_it_told() {
     let (header, mut steps) = recording::open(&path).unwrap();
     let mut map = header.map();
     let mut now = header.started_at;
-    while let Some(step) = steps.next().unwrap() {
+    while let Some(step) = steps.step().unwrap() {
         now = step.now().unwrap_or(now);
         step.take(&mut map);
     }

@@ -60,7 +60,7 @@ impl<R: BufRead> Steps<R> {
     ///
     /// # Errors
     /// Where the file cannot be read or a line says nothing that is known.
-    pub fn next(&mut self) -> Result<Option<Step>, RecordingError> {
+    pub fn step(&mut self) -> Result<Option<Step>, RecordingError> {
         loop {
             match self.next_line()? {
                 Some(Line::Step(step)) => return Ok(Some(*step)),
@@ -70,7 +70,7 @@ impl<R: BufRead> Steps<R> {
         }
     }
 
-    /// How it ended, once [`next`](Self::next) has said that it did.
+    /// How it ended, once [`step`](Self::step) has said that it did.
     pub const fn ending(&self) -> Ending {
         if self.reader.is_finished() {
             Ending::Finished

@@ -60,7 +60,7 @@ impl Span {
     pub fn of(path: &Path) -> Result<Self, RecordingError> {
         let (header, mut steps) = open(path)?;
         let mut span = Self { begin: header.started_at, end: header.started_at };
-        while let Some(step) = steps.next()? {
+        while let Some(step) = steps.step()? {
             span.end = step.now().map_or(span.end, |now| now.max(span.end));
         }
         Ok(span)
@@ -89,7 +89,7 @@ pub fn map_at(path: &Path, moment: Moment) -> Result<(ServiceMap, Timestamp), Re
     let mut map = header.map();
     // What is told between two instants is settled with the later one.
     let mut waiting = Vec::new();
-    while let Some(step) = steps.next()? {
+    while let Some(step) = steps.step()? {
         match step.now() {
             Some(now) if now > at => break,
             Some(_) => {

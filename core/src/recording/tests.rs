@@ -68,9 +68,9 @@ fn what_was_written_is_read_again() {
     let (read, mut found) = open(&path).unwrap();
     assert_eq!(read, header());
     for step in steps(3) {
-        assert_eq!(found.next().unwrap(), Some(step));
+        assert_eq!(found.step().unwrap(), Some(step));
     }
-    assert_eq!((found.next().unwrap(), found.ending()), (None, Ending::Finished));
+    assert_eq!((found.step().unwrap(), found.ending()), (None, Ending::Finished));
 }
 
 #[test]
@@ -101,10 +101,10 @@ fn every_beginning_of_a_recording_is_read_up_to_its_last_complete_line() {
     let bytes = fs::read(&path).unwrap();
     let header_length = bytes.iter().position(|byte| *byte == b'\n').unwrap();
     for length in header_length + 1..bytes.len() {
-        let complete = bytes[..length].iter().filter(|byte| **byte == b'\n').count() - 1;
+        let complete = bytes[..length].split(|byte| *byte == b'\n').count() - 2;
         let (_, mut found) = super::reader::read(BufReader::new(&bytes[..length]), &path).unwrap();
         let mut read = Vec::new();
-        while let Some(step) = found.next().unwrap() {
+        while let Some(step) = found.step().unwrap() {
             read.push(step);
         }
         // The end of a line may be all that is missing.
@@ -195,7 +195,7 @@ fn an_observer_that_is_gone_leaves_a_recording_that_ends_early() {
     drop(recorder);
     assert!(matches!(writing.finish(SOON).unwrap_err(), RecordingError::Stopped(_)));
     let (_, mut found) = open(&path).unwrap();
-    while found.next().unwrap().is_some() {}
+    while found.step().unwrap().is_some() {}
     assert_eq!(found.ending(), Ending::Early);
 }
 
