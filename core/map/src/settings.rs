@@ -79,6 +79,9 @@ pub struct MapSettings {
     /// A dependency is forgotten after this long unseen (24 h).
     #[serde(with = "crate::duration_text")]
     pub dependency_retention: Duration,
+    /// A service to which nobody connected this long is an orphan (1 h); it makes no difference how much longer than
+    /// [`dependency_retention`](Self::dependency_retention) it is.
+    pub orphan_after: Duration,
     /// Changes or snapshots.
     pub emission_mode: EmissionMode,
     /// Time between snapshots in full mode (5 min).
@@ -121,6 +124,7 @@ impl Default for MapSettings {
             service_timeout: Duration::from_mins(5),
             connection_timeout: Duration::from_secs(30),
             dependency_retention: Duration::from_hours(24),
+            orphan_after: Duration::from_hours(1),
             emission_mode: EmissionMode::Incremental,
             full_snapshot_interval: Duration::from_mins(5),
             min_emit_interval: Duration::from_secs(1),

@@ -100,9 +100,15 @@ fn who_is_exposed_is_no_orphan() {
     lab.object(service("shop", "web", "10.96.0.1").port("", 80));
     lab.object(lab::cluster::slice("shop", "web").port("", 80).holds(&web));
     lab.tell(client("web", "192.0.2.9", 443).in_cgroup(7).opened(1));
-    lab.settle();
+    lab.until(3_600.0);
     assert_eq!(lab.snapshot().topology.orphans, ["service:shop/web"]);
     lab.object(ingress("shop", "front", "a.example").leads_to("shop", "web", None));
     lab.settle();
     assert!(lab.snapshot().topology.orphans.is_empty());
+    let (namespace, name) = ("shop".into(), "front".into());
+    lab.object(KubernetesFact::IngressGone { kind: IngressKind::Ingress, namespace, name });
+    lab.until(7_190.0);
+    assert!(lab.snapshot().topology.orphans.is_empty());
+    lab.until(7_200.0);
+    assert_eq!(lab.snapshot().topology.orphans, ["service:shop/web"]);
 }

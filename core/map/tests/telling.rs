@@ -678,5 +678,7 @@ fn nothing_is_due_when_nothing_can_happen() {
     lab.settle();
     assert_eq!(lab.map.next_deadline(), Some(at(2.0)), "the window closes");
     lab.until(3.0);
+    assert_eq!(lab.map.next_deadline(), Some(at(3_600.0)), "nobody connects to it for an hour");
+    lab.until(3_603.0);
     assert_eq!(lab.map.next_deadline(), None, "a listener has no end of its own");
 }

@@ -130,6 +130,7 @@ fn map(section: &mut Section<'_, '_>, default: MapSettings) -> MapSettings {
         dependency_retention: section
             .duration("dependency_retention", RETENTION)
             .unwrap_or(default.dependency_retention),
+        orphan_after: section.duration("orphan_after", RETENTION).unwrap_or(default.orphan_after),
         emission_mode: section
             .choice(
                 "emission_mode",

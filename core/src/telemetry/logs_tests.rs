@@ -296,6 +296,24 @@ fn topology_change_says_what_network_policies_do_not_allow() {
 }
 
 #[test]
+fn topology_change_says_what_follows_from_the_graph_now() {
+    let change = TopologyChange {
+        cycles_added: vec![vec!["service:shop/a".into(), "service:shop/b".into()]],
+        orphans_removed: vec!["service:shop/a".into(), "service:shop/b".into()],
+        single_points_of_failure_added: vec!["service:shop/b".into()],
+        ..TopologyChange::default()
+    };
+    let record = one(EventType::TopologyChanged, "topology", EventData::Topology(Arc::new(change)));
+    let attributes = shown(&record.attributes);
+    assert_eq!(attributes["servicemap.topology.cycles.added"], "1");
+    assert_eq!(attributes["servicemap.topology.orphans.removed"], "2");
+    assert_eq!(attributes["servicemap.topology.single_points_of_failure.added"], "1");
+    assert!(!attributes.contains_key("servicemap.topology.cycles.removed"));
+    let clauses = "; 1 circular dependencies more; 2 such services fewer; 1 single points of failure more";
+    assert!(body(&record).ends_with(clauses), "{}", body(&record));
+}
+
+#[test]
 fn topology_change_says_who_has_another_name() {
     let from = ServiceId::new(ServiceKind::Workload, "shop", "web");
     let to = ServiceId::new(ServiceKind::Service, "shop", "front");

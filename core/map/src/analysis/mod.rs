@@ -1,4 +1,4 @@
-//! What follows from the graph of dependencies: cycles, chains, orphans, single points of failure, who depends on whom; and
+//! What follows from the graph of dependencies: cycles, chains, single points of failure, who depends on whom; and
 //! what network policies allow in it. Pure functions, stable in their order.
 
 mod chains;
@@ -6,11 +6,12 @@ mod components;
 mod cycles;
 mod dependents;
 mod graph;
-mod orphans;
 pub(crate) mod policy;
 #[cfg(test)]
 mod reference;
 mod single_points;
+
+use std::collections::BTreeSet;
 
 use chains::{Chains, Kind, Step};
 use components::Components;
@@ -21,6 +22,15 @@ pub(crate) use graph::graph;
 
 use crate::model::{Chain, SinglePointOfFailure, SnapshotTopology, TopologyLeftOut};
 
+/// What of the graph is told when it comes or goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Findings {
+    /// Ids of the members of each cycle, sorted.
+    pub(crate) cycles: BTreeSet<Vec<String>>,
+    /// Ids of single points of failure.
+    pub(crate) single_points: BTreeSet<String>,
+}
+
 /// What follows from which dependencies there are, and from nothing else.
 #[derive(Debug)]
 pub(crate) struct Analysis {
@@ -28,7 +38,6 @@ pub(crate) struct Analysis {
     components: Components,
     steps: Vec<Step>,
     cycles: Cycles,
-    orphans: Vec<u32>,
     single_points: Vec<SinglePointOfFailure>,
 }
 
@@ -38,7 +47,6 @@ impl Analysis {
         Self {
             steps: chains::steps(&graph, &components),
             cycles: cycles::cycles(&graph, &components),
-            orphans: orphans::orphans(&graph),
             single_points: single_points::single_points(&graph, &components),
             components,
             graph,
@@ -49,24 +57,32 @@ impl Analysis {
         &self.graph
     }
 
-    /// As snapshots show it, without the dependencies. `connections` are those that were opened over each of the graph's
+    /// What is news when it comes or goes.
+    pub(crate) fn findings(&self) -> Findings {
+        let cycles = self.cycles.components.iter();
+        let single_points = self.single_points.iter();
+        Findings {
+            cycles: cycles.map(|members| self.names(members)).collect(),
+            single_points: single_points.map(|one| one.service.clone()).collect(),
+        }
+    }
+
+    /// As snapshots show it, without what else than the graph is asked for. `connections` are those that were opened over each of the graph's
     /// arrows.
     pub(crate) fn topology(&self, connections: &[u64]) -> SnapshotTopology {
         let (cycles, cycles_left) = listed(&self.cycles.components);
-        let (orphans, orphans_left) = listed(&self.orphans);
         let (single_points, single_points_left) = listed(&self.single_points);
         SnapshotTopology {
             cycles: cycles.iter().map(|members| self.names(members)).collect(),
             shortest_cycles: self.cycles.shortest.iter().map(|cycle| self.names(cycle)).collect(),
-            orphans: self.names(orphans),
             single_points_of_failure: single_points.to_vec(),
             longest_chain: self.best_chain(Kind::Longest, connections),
             busiest_chain: self.best_chain(Kind::Busiest, connections),
             left_out: TopologyLeftOut {
                 cycles: cycles_left,
                 shortest_cycles: self.cycles.left_out as u64,
-                orphans: orphans_left,
                 single_points_of_failure: single_points_left,
+                ..TopologyLeftOut::default()
             },
             ..SnapshotTopology::default()
         }

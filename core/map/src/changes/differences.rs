@@ -79,6 +79,7 @@ impl Teller {
         let renamed = window.renamed(|id| state.has_service(id));
         let [connections_added, connections_removed] =
             window.edges(&renamed, |(source, destination, port)| state.has_edge(source, destination, *port));
+        let touched: BTreeSet<ServiceId> = window.services.keys().chain(&window.orphans).cloned().collect();
         let mut services = [Vec::new(), Vec::new()];
         for (id, was_there) in window.services {
             let has_other_name = was_there && renamed.iter().any(|one| one.from == id);
@@ -100,6 +101,8 @@ impl Teller {
             ..TopologyChange::default()
         };
         self.find_differences(&mut change, state);
+        self.find_differences_of_graph(&mut change, state);
+        self.find_orphans(&mut change, touched, state);
         if change != TopologyChange::default() {
             let when = When { at: window.ends.min(now), now };
             self.tell_topology(state, self.counts, change, when);
@@ -112,12 +115,38 @@ impl Teller {
         if Arc::ptr_eq(now, told) {
             return;
         }
-        let less = |of: &BTreeSet<String>, than: &BTreeSet<String>| of.difference(than).cloned().collect();
         change.disallowed_connections_added = less(&now.keys(), &told.keys());
         change.disallowed_connections_removed = less(&told.keys(), &now.keys());
         change.unrestricted_services_added = less(&now.unrestricted, &told.unrestricted);
         change.unrestricted_services_removed = less(&told.unrestricted, &now.unrestricted);
         self.told_findings = now.clone();
+    }
+
+    /// Cycles and single points of failure that came and went.
+    fn find_differences_of_graph(&mut self, change: &mut TopologyChange, state: &State) {
+        let (now, told) = (&state.analysis().findings, &self.told_graph);
+        if Arc::ptr_eq(now, told) {
+            return;
+        }
+        change.cycles_added = less(&now.cycles, &told.cycles);
+        change.cycles_removed = less(&told.cycles, &now.cycles);
+        change.single_points_of_failure_added = less(&now.single_points, &told.single_points);
+        change.single_points_of_failure_removed = less(&told.single_points, &now.single_points);
+        self.told_graph = now.clone();
+    }
+
+    /// Which of these services became orphans, and which are none any more.
+    fn find_orphans(&mut self, change: &mut TopologyChange, touched: BTreeSet<ServiceId>, state: &State) {
+        for id in touched {
+            let name = id.to_string();
+            if state.is_orphan(&id) {
+                if self.told_orphans.insert(id) {
+                    change.orphans_added.push(name);
+                }
+            } else if self.told_orphans.remove(&id) {
+                change.orphans_removed.push(name);
+            }
+        }
     }
 
     fn tell_edge(&mut self, edge: &ConnectionRef, state: &mut State, now: Timestamp) {
@@ -190,4 +219,9 @@ impl Teller {
         };
         self.write(self.composer.topology(change, when), state);
     }
+}
+
+/// What is in one set and not in the other.
+fn less<T: Ord + Clone>(of: &BTreeSet<T>, than: &BTreeSet<T>) -> Vec<T> {
+    of.difference(than).cloned().collect()
 }

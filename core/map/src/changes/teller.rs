@@ -5,7 +5,7 @@
 //! once, the rest when the debounce window closes; nothing is told before the map is ready, and what exists then counts as
 //! told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use super::compose::{Composer, When};
 use super::memory::Memory;
 use super::pace::{Pace, Subject};
 use super::window::Window;
+use crate::analysis;
 use crate::model::{
     Bound, Connection, ConnectionRef, Dependency, Event, Gap, GapReason, HealthStatus, Known,
     KnownDependency, RunId, Service, ServiceId, Timestamp, TopologyChange,
@@ -67,6 +68,10 @@ pub(crate) struct Teller {
     pub(super) memory: Memory,
     /// What consumers were told of network policies.
     pub(super) told_findings: Arc<Findings>,
+    /// What they were told of the graph of dependencies.
+    pub(super) told_graph: Arc<analysis::Findings>,
+    /// Services of which they were told that nobody connects to them.
+    pub(super) told_orphans: BTreeSet<ServiceId>,
     pub(super) revision: u64,
     /// How many services and edges there were when the last window closed.
     pub(super) counts: (u64, u64),
@@ -97,6 +102,8 @@ impl Teller {
             gaps: BTreeMap::new(),
             memory: Memory::default(),
             told_findings: Arc::default(),
+            told_graph: Arc::default(),
+            told_orphans: BTreeSet::new(),
             revision: 0,
             counts: (0, 0),
             next_full: None,
@@ -145,6 +152,8 @@ impl Teller {
         }
         self.memory.revision += 1;
         self.told_findings = state.findings().clone();
+        self.told_graph = state.analysis().findings.clone();
+        self.told_orphans = state.orphans().collect();
         self.counts = state.counts();
         self.next_full =
             (self.settings.emission_mode == EmissionMode::Full).then(|| now + self.full_snapshot_interval());
@@ -269,7 +278,10 @@ impl Teller {
                     self.dependency_moved(moved, state, now);
                 }
             }
-            Change::PoliciesTouched => {
+            Change::OrphanTurned(id) => {
+                self.window(now).orphans.insert(id);
+            }
+            Change::PoliciesTouched | Change::ExposureTurned => {
                 self.window(now);
             }
             Change::Lost(gap) => {

@@ -22,6 +22,8 @@ pub(crate) struct Window {
     pub(crate) turned: BTreeSet<ConnectionRef>,
     /// Dependencies that may have to be spoken of, by source and destination.
     pub(crate) dependencies: BTreeSet<(ServiceId, ServiceId)>,
+    /// Services that nobody has connected to for long, or to which somebody does again.
+    pub(crate) orphans: BTreeSet<ServiceId>,
     /// Services whose health may have to be spoken of.
     pub(crate) health: BTreeSet<ServiceId>,
     /// Services whose pods have another name now, by their name before the window.
@@ -36,6 +38,7 @@ impl Window {
             edges: BTreeMap::new(),
             turned: BTreeSet::new(),
             dependencies: BTreeSet::new(),
+            orphans: BTreeSet::new(),
             health: BTreeSet::new(),
             renamed: BTreeMap::new(),
         }

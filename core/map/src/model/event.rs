@@ -159,6 +159,25 @@ pub struct TopologyChange {
     /// Services of which that is true no longer, sorted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unrestricted_services_removed: Vec<String>,
+    /// Ids of the members of each circle of dependencies that was none before; sorted. A circle that grew or shrank is another
+    /// one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cycles_added: Vec<Vec<String>>,
+    /// Circles of dependencies that are none any more, sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cycles_removed: Vec<Vec<String>>,
+    /// Ids of services to which nobody has connected for `orphan_after`, sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub orphans_added: Vec<String>,
+    /// Services of which that is true no longer, sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub orphans_removed: Vec<String>,
+    /// Ids of services that are single points of failure and were none before, sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub single_points_of_failure_added: Vec<String>,
+    /// Services of which that is true no longer, sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub single_points_of_failure_removed: Vec<String>,
     /// Services whose pods have another name now, sorted; neither they nor what was counted of them is among what went. Take
     /// away what went, replace the former names by the new ones in what is left, and add what came.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -17,8 +17,8 @@ pub struct SnapshotTopology {
     /// One of the shortest cycles through each member of those components, in the order in which they need each other,
     /// beginning with the first member by id; each cycle once, sorted, at most 100.
     pub shortest_cycles: Vec<Vec<String>>,
-    /// Ids of services with outgoing but no incoming connections, External ones and those that are exposed to the outside
-    /// excepted; sorted.
+    /// Ids of services to which nobody has connected for `orphan_after`, External ones and those that are exposed to the
+    /// outside excepted; sorted.
     pub orphans: Vec<String>,
     /// Services that several others depend on and that nothing stands beside: those first on which most depend, then by id.
     pub single_points_of_failure: Vec<SinglePointOfFailure>,

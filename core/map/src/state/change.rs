@@ -73,6 +73,10 @@ pub(crate) enum Change {
         /// Dependencies that moved, by the services between which they were and are.
         dependencies: Vec<MovedDependency>,
     },
+    /// Nobody has connected to a service for long, or somebody does again.
+    OrphanTurned(ServiceId),
+    /// A service is exposed to the outside, or is no longer: work may begin elsewhere.
+    ExposureTurned,
     /// What network policies allow may be something else.
     PoliciesTouched,
     /// Something was lost.

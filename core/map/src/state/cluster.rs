@@ -132,14 +132,15 @@ impl State {
         }
         let was_exposed = !entry.exposed_by().is_empty();
         entry.declared = Some(Arc::new(declared));
-        if was_exposed == entry.exposed_by().is_empty() {
-            self.topology.take();
-        }
+        let exposure_turned = was_exposed == entry.exposed_by().is_empty();
         entry.changed();
         if entry.reference.service_type != service_type {
             entry.reference.service_type = service_type;
             self.structure.take();
             self.edges.retype(known, service_type);
+        }
+        if exposure_turned {
+            self.exposure_turned(known, now);
         }
         if readiness.is_some() {
             self.judge(known, now);

@@ -1,5 +1,5 @@
 //! What is over: idle flows, edges without flows, services of which nothing was seen, dependencies out of memory; and the
-//! health statuses whose time has come.
+//! health statuses and orphans whose time has come.
 
 use super::edges::Edge;
 use super::flows::{Flow, Place};
@@ -43,6 +43,7 @@ impl State {
         while let Some(service) = self.health_deadlines.pop_due(now) {
             self.judge(service, now);
         }
+        self.find_orphans(now);
     }
 
     fn expire_flow(&mut self, id: Id<Flow>, now: Timestamp) {

@@ -29,6 +29,7 @@ impl State {
         let key = (id.namespace.clone(), service_type);
         *self.statistics.services_discovered.entry(key).or_default() += 1;
         self.changes.push(Change::ServiceAdded(id));
+        self.await_orphan(service);
     }
 
     pub(super) fn edge_came(&mut self, reference: &ConnectionRef, ends: [Id<Entry>; 2]) {
@@ -73,6 +74,9 @@ impl State {
         if let Some(needed) = self.dependencies.get_mut(key) {
             needed.last_seen = needed.last_seen.max(edge.last);
             needed.edges += u32::from(joins);
+            if joins && needed.edges == 1 {
+                self.gains_caller(key);
+            }
             return;
         }
         let ConnectionRef { source, destination, protocol, port } = edge.reference.clone();
@@ -105,6 +109,7 @@ impl State {
                 queued: false,
             },
         );
+        self.gains_caller(key);
     }
 
     /// An edge is over, or (`renamed`) nothing of it is left because its flows are named differently now.
@@ -135,6 +140,8 @@ impl State {
         if needed.edges > 0 {
             return;
         }
+        self.loses_caller(key, at);
+        let Some(needed) = self.dependencies.get_mut(key) else { return };
         if renamed && needed.asleep.is_empty() {
             // It was never this service that was needed.
             if let Some(needed) = self.dependencies.remove(key) {

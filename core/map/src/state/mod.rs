@@ -16,6 +16,7 @@ mod facts;
 mod flows;
 mod health;
 mod lifecycle;
+mod orphans;
 mod place;
 mod policy;
 mod renaming;
@@ -95,6 +96,7 @@ pub(crate) struct State {
     service_deadlines: Deadlines<Id<Entry>>,
     dependency_deadlines: Deadlines<DependencyKey>,
     health_deadlines: Deadlines<Id<Entry>>,
+    orphan_deadlines: Deadlines<Id<Entry>>,
 
     gaps: VecDeque<Gap>,
     changes: Vec<Change>,
@@ -132,6 +134,7 @@ impl State {
             service_deadlines: Deadlines::default(),
             dependency_deadlines: Deadlines::default(),
             health_deadlines: Deadlines::default(),
+            orphan_deadlines: Deadlines::default(),
             gaps: VecDeque::new(),
             changes: Vec::new(),
             structure: OnceLock::new(),
@@ -165,6 +168,7 @@ impl State {
             self.service_deadlines.first(),
             self.dependency_deadlines.first(),
             self.health_deadlines.first(),
+            self.orphan_deadlines.first(),
         ]
         .into_iter()
         .flatten()

@@ -219,6 +219,7 @@ impl State {
             moved.push((key, to));
         }
         self.recount_dependencies(moved.iter().map(|(_, to)| *to));
+        self.count_callers(renamed.at);
         let id = |id| Some(self.services.get(id)?.reference.id());
         let ids = |(source, destination)| id(source).zip(id(destination));
         let moved = moved.into_iter().filter_map(|(from, to)| ids(from).zip(ids(to)));

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::flows::{Flow, Flows};
 use super::health::Tracker;
+use super::orphans::Callers;
 use super::slots::{Id, Slots};
 use super::sums::Arrival;
 use crate::collections::HashMap;
@@ -45,6 +46,7 @@ pub(crate) struct Entry {
     pub(crate) present: u32,
     /// Edges from and to it; one to itself counts twice.
     pub(crate) edges: u32,
+    pub(crate) callers: Callers,
     pub(crate) told: Told,
     /// Which environment it is in.
     pub(crate) environment: Option<Arc<str>>,
@@ -197,6 +199,7 @@ impl Services {
             presence: None,
             present: 0,
             edges: 0,
+            callers: Callers::none_since(arrival.came),
             told: Told::default(),
             environment: None,
             declared: None,

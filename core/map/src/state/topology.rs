@@ -6,14 +6,15 @@ use super::State;
 use super::dependencies::DependencyKey;
 use super::services::Entry;
 use super::slots::Id;
-use crate::analysis::{Analysis, Graph};
+use crate::analysis::{Analysis, Findings, Graph};
 use crate::collections::HashMap;
-use crate::model::{Dependency, ServiceId, ServiceType, SnapshotDependency, SnapshotTopology};
+use crate::model::{Dependency, ServiceId, SnapshotDependency, SnapshotTopology, TopologyLeftOut};
 
 /// What follows from the dependencies, with where they are in it.
 #[derive(Debug)]
 pub(crate) struct Topology {
-    pub(crate) analysis: Analysis,
+    analysis: Analysis,
+    pub(crate) findings: Arc<Findings>,
     /// In the order of the graph's arrows.
     dependencies: Arc<[SnapshotDependency]>,
     /// Nodes of the graph.
@@ -27,7 +28,7 @@ impl State {
 
     /// As snapshots show it.
     pub(crate) fn topology(&self) -> SnapshotTopology {
-        let Topology { analysis, dependencies, places } = self.analysis();
+        let Topology { analysis, dependencies, places, .. } = self.analysis();
         let graph = analysis.graph();
         let mut connections = vec![0_u64; graph.size()];
         for (_, edge) in self.edges.iter().filter(|(_, edge)| edge.depends) {
@@ -38,11 +39,17 @@ impl State {
             }
         }
         let findings = self.findings();
+        let mut orphans: Vec<String> = self.orphans().map(|id| id.to_string()).collect();
+        let left_out = orphans.len().saturating_sub(SnapshotTopology::MAX_LISTED);
+        orphans.truncate(SnapshotTopology::MAX_LISTED);
+        let found = analysis.topology(&connections);
         SnapshotTopology {
             dependencies: dependencies.clone(),
             disallowed_connections: findings.disallowed.clone(),
             unrestricted_services: findings.unrestricted.iter().cloned().collect(),
-            ..analysis.topology(&connections)
+            orphans,
+            left_out: TopologyLeftOut { orphans: left_out as u64, ..found.left_out },
+            ..found
         }
     }
 
@@ -61,13 +68,13 @@ impl State {
         let between = between.filter_map(|(key, needed)| Some((place(key)?, shown(&needed.dependency))));
         let mut dependencies: Vec<((u32, u32), SnapshotDependency)> = between.collect();
         dependencies.sort_unstable_by_key(|(ends, _)| *ends);
-        let is_exposed =
-            |id: Id<Entry>| self.services.get(id).is_some_and(|entry| !entry.exposed_by().is_empty());
-        let is_open = |id: &ServiceId, entry| id.kind == ServiceType::External.kind() || is_exposed(entry);
-        let nodes = services.iter().map(|(id, entry)| (id.to_string(), is_open(id, *entry))).collect();
+        let is_open = |id: Id<Entry>| self.services.get(id).is_some_and(Entry::is_open);
+        let nodes = services.iter().map(|(id, entry)| (id.to_string(), is_open(*entry))).collect();
         let graph = Graph::new(nodes, dependencies.iter().map(|(ends, _)| *ends));
+        let analysis = Analysis::new(graph);
         Topology {
-            analysis: Analysis::new(graph),
+            findings: Arc::new(analysis.findings()),
+            analysis,
             dependencies: dependencies.into_iter().map(|(_, dependency)| dependency).collect(),
             places,
         }

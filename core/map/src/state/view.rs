@@ -19,7 +19,7 @@ use crate::resolve::{Ends, Instant, Party};
 /// What follows from which services and edges there are, and from nothing else.
 #[derive(Debug)]
 pub(crate) struct Structure {
-    services: Vec<Id<Entry>>,
+    pub(super) services: Vec<Id<Entry>>,
     edges: Vec<Id<Edge>>,
     pub(crate) totals: SnapshotTotals,
 }

@@ -136,11 +136,12 @@ fn topology(change: &TopologyChange, attributes: &mut Vec<KeyValue>) -> String {
         attributes.push(otlp::integer(key, value));
     }
     format!(
-        "topology {}: {} services (+{came} -{went}), {} connections (+{edges_came} -{edges_went}){}{}",
+        "topology {}: {} services (+{came} -{went}), {} connections (+{edges_came} -{edges_went}){}{}{}",
         change.revision,
         change.service_count,
         change.connection_count,
         renamed(change, attributes),
+        graph(change, attributes),
         policies(change, attributes)
     )
 }
@@ -156,6 +157,44 @@ fn renamed(change: &TopologyChange, attributes: &mut Vec<KeyValue>) -> String {
     clauses.collect::<Vec<_>>().concat()
 }
 
+/// What follows from the graph now and did not, and the other way round; nothing is added where nothing changed.
+fn graph(change: &TopologyChange, attributes: &mut Vec<KeyValue>) -> String {
+    let mut clauses = String::new();
+    for (key, clause, changed) in [
+        ("cycles.added", "circular dependencies more", change.cycles_added.len()),
+        ("cycles.removed", "circular dependencies fewer", change.cycles_removed.len()),
+        ("orphans.added", "services that nobody connects to any more", change.orphans_added.len()),
+        ("orphans.removed", "such services fewer", change.orphans_removed.len()),
+        (
+            "single_points_of_failure.added",
+            "single points of failure more",
+            change.single_points_of_failure_added.len(),
+        ),
+        (
+            "single_points_of_failure.removed",
+            "single points of failure fewer",
+            change.single_points_of_failure_removed.len(),
+        ),
+    ] {
+        tell_count(key, clause, changed, &mut clauses, attributes);
+    }
+    clauses
+}
+
+/// Adds how many of something changed, if any did.
+fn tell_count(
+    key: &str,
+    clause: &str,
+    changed: usize,
+    clauses: &mut String,
+    attributes: &mut Vec<KeyValue>,
+) {
+    if changed > 0 {
+        attributes.push(otlp::integer(format!("servicemap.topology.{key}"), changed as u64));
+        clauses.extend(["; ", &changed.to_string(), " ", clause]);
+    }
+}
+
 /// What changed of what network policies allow; nothing is added where nothing did.
 fn policies(change: &TopologyChange, attributes: &mut Vec<KeyValue>) -> String {
     let mut clauses = String::new();
@@ -165,10 +204,7 @@ fn policies(change: &TopologyChange, attributes: &mut Vec<KeyValue>) -> String {
         ("unrestricted.added", "services that no policy restricts", &change.unrestricted_services_added),
         ("unrestricted.removed", "such services fewer", &change.unrestricted_services_removed),
     ] {
-        if !changed.is_empty() {
-            attributes.push(otlp::integer(format!("servicemap.topology.{key}"), changed.len() as u64));
-            clauses.extend(["; ", &changed.len().to_string(), " ", clause]);
-        }
+        tell_count(key, clause, changed.len(), &mut clauses, attributes);
     }
     clauses
 }
