@@ -303,13 +303,13 @@ fn topology_change_says_what_follows_from_the_graph_now() {
         single_points_of_failure_added: vec!["service:shop/b".into()],
         ..TopologyChange::default()
     };
-    let record = one(EventType::TopologyChanged, "topology", EventData::Topology(Arc::new(change)));
+    let record = one(event(EventType::TopologyChanged, Severity::Info, EventData::Topology(change.into())));
     let attributes = shown(&record.attributes);
     assert_eq!(attributes["servicemap.topology.cycles.added"], "1");
     assert_eq!(attributes["servicemap.topology.orphans.removed"], "2");
     assert_eq!(attributes["servicemap.topology.single_points_of_failure.added"], "1");
     assert!(!attributes.contains_key("servicemap.topology.cycles.removed"));
-    let clauses = "; 1 circular dependencies more; 2 such services fewer; 1 single points of failure more";
+    let clauses = "; cycles (+1 -0); orphans (+0 -2); single points of failure (+1 -0)";
     assert!(body(&record).ends_with(clauses), "{}", body(&record));
 }
 

@@ -147,6 +147,7 @@ fn dependencies_health_topology_and_gaps_have_rows_of_their_own() {
             from: ServiceId::new(ServiceKind::Workload, "shop", "web"),
             to: ServiceId::new(ServiceKind::Service, "shop", "front"),
         }],
+        ..TopologyChange::default()
     };
     let gap = Gap { reason: GapReason::FlowMapFull, count: 9, healed: true, at: AT };
     let table = Table::new(

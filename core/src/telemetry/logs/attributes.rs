@@ -159,40 +159,26 @@ fn renamed(change: &TopologyChange, attributes: &mut Vec<KeyValue>) -> String {
 
 /// What follows from the graph now and did not, and the other way round; nothing is added where nothing changed.
 fn graph(change: &TopologyChange, attributes: &mut Vec<KeyValue>) -> String {
+    let cycles = [change.cycles_added.len(), change.cycles_removed.len()];
+    let orphans = [change.orphans_added.len(), change.orphans_removed.len()];
+    let single_points =
+        [change.single_points_of_failure_added.len(), change.single_points_of_failure_removed.len()];
     let mut clauses = String::new();
-    for (key, clause, changed) in [
-        ("cycles.added", "circular dependencies more", change.cycles_added.len()),
-        ("cycles.removed", "circular dependencies fewer", change.cycles_removed.len()),
-        ("orphans.added", "services that nobody connects to any more", change.orphans_added.len()),
-        ("orphans.removed", "such services fewer", change.orphans_removed.len()),
-        (
-            "single_points_of_failure.added",
-            "single points of failure more",
-            change.single_points_of_failure_added.len(),
-        ),
-        (
-            "single_points_of_failure.removed",
-            "single points of failure fewer",
-            change.single_points_of_failure_removed.len(),
-        ),
+    for (key, name, [came, went]) in [
+        ("cycles", "cycles", cycles),
+        ("orphans", "orphans", orphans),
+        ("single_points_of_failure", "single points of failure", single_points),
     ] {
-        tell_count(key, clause, changed, &mut clauses, attributes);
+        for (what, count) in [("added", came), ("removed", went)] {
+            if count > 0 {
+                attributes.push(otlp::integer(format!("servicemap.topology.{key}.{what}"), count as u64));
+            }
+        }
+        if came + went > 0 {
+            clauses.push_str(&format!("; {name} (+{came} -{went})"));
+        }
     }
     clauses
-}
-
-/// Adds how many of something changed, if any did.
-fn tell_count(
-    key: &str,
-    clause: &str,
-    changed: usize,
-    clauses: &mut String,
-    attributes: &mut Vec<KeyValue>,
-) {
-    if changed > 0 {
-        attributes.push(otlp::integer(format!("servicemap.topology.{key}"), changed as u64));
-        clauses.extend(["; ", &changed.to_string(), " ", clause]);
-    }
 }
 
 /// What changed of what network policies allow; nothing is added where nothing did.
@@ -204,7 +190,10 @@ fn policies(change: &TopologyChange, attributes: &mut Vec<KeyValue>) -> String {
         ("unrestricted.added", "services that no policy restricts", &change.unrestricted_services_added),
         ("unrestricted.removed", "such services fewer", &change.unrestricted_services_removed),
     ] {
-        tell_count(key, clause, changed.len(), &mut clauses, attributes);
+        if !changed.is_empty() {
+            attributes.push(otlp::integer(format!("servicemap.topology.{key}"), changed.len() as u64));
+            clauses.extend(["; ", &changed.len().to_string(), " ", clause]);
+        }
     }
     clauses
 }
