@@ -22,7 +22,9 @@ pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
 
 pub(super) fn run(args: &MapArgs) -> Result<ExitCode, CliError> {
-    let settings = Settings::default();
+    let mut settings = Settings::default();
+    // Who waits for a moment only wants to know to whom nobody connected meanwhile.
+    settings.map.orphan_after = Duration::ZERO;
     let observe_for = args.observe_for.unwrap_or(settings.drain_interval);
     let observer = Observer::new(settings);
     observer.start()?;

@@ -175,7 +175,7 @@ fn graph(change: &TopologyChange, attributes: &mut Vec<KeyValue>) -> String {
             }
         }
         if came + went > 0 {
-            clauses.push_str(&format!("; {name} (+{came} -{went})"));
+            clauses.extend(["; ", name, " (+", &came.to_string(), " -", &went.to_string(), ")"]);
         }
     }
     clauses
