@@ -229,6 +229,7 @@ impl World {
     /// The incident is over. What happened and what was told are the files of this name in `tests/incidents/` of the
     /// repository, from which anybody can replay it.
     pub(crate) fn is_recorded_as(mut self, name: &str) {
+        self.lab.take(Step::Finish(self.lab.now));
         self.told();
         let mut recording = Vec::new();
         let written = write_line(&mut recording, &self.lab.header).and_then(|()| {
