@@ -32,6 +32,7 @@ fn event(number: u16) -> Arc<Event> {
         totals: FlowTotals { opened: 1, active: 1, ..FlowTotals::default() },
         first_seen: at,
         last_seen: at,
+        health: Arc::default(),
         connect_latency: None,
         provenance: Provenance {
             side: Side::Client,

@@ -93,7 +93,8 @@ type Service struct {
 	Labels map[string]string `json:"labels"`
 	// Health past the hysteresis.
 	Health HealthStatus `json:"-"`
-	// HealthReasons say why, most important first: connections_succeed, connections_fail, no_traffic.
+	// HealthReasons say why, most important first: connections_succeed, connections_fail, no_traffic,
+	// endpoints_ready, endpoints_not_ready, no_endpoints, endpoints_flap, slow_handshakes; more may come.
 	HealthReasons []string `json:"-"`
 	// FirstSeen is when it was first known (UTC).
 	FirstSeen time.Time `json:"first_seen"`

@@ -19,7 +19,7 @@ pub enum EmissionMode {
     Full,
 }
 
-/// Thresholds of health by traffic.
+/// Thresholds of health, by attempts to connect and by endpoints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HealthSettings {
@@ -34,6 +34,17 @@ pub struct HealthSettings {
     pub degraded_ratio: f64,
     /// … of at least this many (20).
     pub degraded_min_attempts: u64,
+    /// Degraded: at least this share of at least [`degraded_min_attempts`](Self::degraded_min_attempts) had a handshake
+    /// longer than [`SLOW_HANDSHAKE`](Self::SLOW_HANDSHAKE) (0.05).
+    pub degraded_slow_ratio: f64,
+    /// Degraded: fewer than this share of the endpoints take connections (0.75).
+    pub degraded_ready_ratio: f64,
+    /// Degraded: the readiness of endpoints changed at least so often (4), at most
+    /// [`MOST_FLAP_CHANGES`](Self::MOST_FLAP_CHANGES) …
+    pub flap_changes: u64,
+    /// … within this time (5 min).
+    #[serde(with = "crate::duration_text")]
+    pub flap_window: Duration,
     /// A worse status takes effect after it held this long (10 s).
     #[serde(with = "crate::duration_text")]
     pub worse_after: Duration,
@@ -45,6 +56,15 @@ pub struct HealthSettings {
     pub better_after: Duration,
 }
 
+impl HealthSettings {
+    /// So many changes of readiness are remembered of a service: one every five seconds in five minutes.
+    pub const MOST_FLAP_CHANGES: usize = 64;
+
+    /// A handshake that takes longer has lost a SYN or its answer, which are repeated after a second, or goes to the moon. It
+    /// is a bound of [`ConnectLatency`](crate::model::ConnectLatency), by which handshakes are counted.
+    pub const SLOW_HANDSHAKE: Duration = Duration::from_millis(500);
+}
+
 impl Default for HealthSettings {
     fn default() -> Self {
         Self {
@@ -53,6 +73,10 @@ impl Default for HealthSettings {
             unhealthy_min_attempts: 10,
             degraded_ratio: 0.05,
             degraded_min_attempts: 20,
+            degraded_slow_ratio: 0.05,
+            degraded_ready_ratio: 0.75,
+            flap_changes: 4,
+            flap_window: Duration::from_mins(5),
             worse_after: Duration::from_secs(10),
             unhealthy_after: Duration::from_secs(2),
             better_after: Duration::from_secs(30),

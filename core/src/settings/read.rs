@@ -31,7 +31,7 @@ const DRAIN: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::f
 const REPORTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(1);
 /// Passes over the open sockets: one costs about a microsecond a socket, and what is older than an hour is no news.
 const REFRESH: RangeInclusive<Duration> = Duration::from_secs(1)..=HOUR;
-/// Window in which attempts are counted for health.
+/// Windows in which attempts, and changes of readiness, are counted for health.
 const WINDOW: RangeInclusive<Duration> = Duration::from_secs(1)..=HOUR;
 /// Events kept: an event is about 500 bytes, so a million is half a gigabyte.
 const EVENTS: RangeInclusive<u64> = 1..=1_000_000;
@@ -45,9 +45,11 @@ const EXTERNALS: RangeInclusive<u64> = 0..=1_000_000;
 const EDGE_SERIES: RangeInclusive<u64> = 0..=1_000_000;
 /// Attempts below which a share says nothing.
 const ATTEMPTS: RangeInclusive<u64> = 1..=1_000_000;
+/// Changes of readiness: one is only seen with the one before.
+const FLAP_CHANGES: RangeInclusive<u64> = 2..=HealthSettings::MOST_FLAP_CHANGES as u64;
 /// Patterns of environments: each new service is held against all of them.
 const MAX_PATTERNS: usize = 1_000;
-/// A share of attempts.
+/// A share of attempts or endpoints.
 const RATIO: RangeInclusive<f64> = 0.0..=1.0;
 
 /// Reads the settings of an observer.
@@ -178,6 +180,14 @@ fn health(section: &mut Section<'_, '_>, default: &HealthSettings) -> HealthSett
         degraded_min_attempts: section
             .integer("degraded_min_attempts", ATTEMPTS)
             .unwrap_or(default.degraded_min_attempts),
+        degraded_slow_ratio: section
+            .number("degraded_slow_ratio", RATIO)
+            .unwrap_or(default.degraded_slow_ratio),
+        degraded_ready_ratio: section
+            .number("degraded_ready_ratio", RATIO)
+            .unwrap_or(default.degraded_ready_ratio),
+        flap_changes: section.integer("flap_changes", FLAP_CHANGES).unwrap_or(default.flap_changes),
+        flap_window: section.duration("flap_window", WINDOW).unwrap_or(default.flap_window),
         worse_after: section.duration("worse_after", WAIT).unwrap_or(default.worse_after),
         unhealthy_after: section.duration("unhealthy_after", WAIT).unwrap_or(default.unhealthy_after),
         better_after: section.duration("better_after", WAIT).unwrap_or(default.better_after),
@@ -188,6 +198,14 @@ fn health(section: &mut Section<'_, '_>, default: &HealthSettings) -> HealthSett
             health.degraded_ratio, health.unhealthy_ratio
         );
         section.problem("degraded_ratio", message);
+    }
+    if health.better_after < health.unhealthy_after {
+        let message = format!(
+            "{:?} is less than unhealthy_after ({:?}); what is unhealthy must hold longer to be called better than to be \
+             called unhealthy",
+            health.better_after, health.unhealthy_after
+        );
+        section.problem("better_after", message);
     }
     health
 }

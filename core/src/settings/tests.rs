@@ -45,6 +45,7 @@ fn every_name_is_read() {
         "max_edge_series":20,"state_dir":"/var/lib/servicemap","kubelet_probes":true,"named_ranges":{"office":["192.0.2.0/24","2001:db8::/32"],"partner":["198.51.100.7"]},
         "environments":{"namespace_label":"env","names":{"prod":["prod-*","shop/api"],"staging":["stage"]}},
         "health":{"window":"21s","unhealthy_ratio":0.6,"unhealthy_min_attempts":22,"degraded_ratio":0.1,"degraded_min_attempts":23,
+                  "degraded_slow_ratio":0.2,"degraded_ready_ratio":0.9,"flap_changes":5,"flap_window":"27s",
                   "worse_after":"24s","unhealthy_after":"25s","better_after":"26s"}
     }"#;
     let s = Duration::from_secs;
@@ -99,6 +100,10 @@ fn every_name_is_read() {
                 unhealthy_min_attempts: 22,
                 degraded_ratio: 0.1,
                 degraded_min_attempts: 23,
+                degraded_slow_ratio: 0.2,
+                degraded_ready_ratio: 0.9,
+                flap_changes: 5,
+                flap_window: s(27),
                 worse_after: s(24),
                 unhealthy_after: s(25),
                 better_after: s(26),
@@ -157,6 +162,32 @@ fn degraded_above_unhealthy_is_refused() {
         problems(r#"{"health":{"degraded_ratio":0.9}}"#),
         [
             "health::degraded_ratio: 0.9 is more than unhealthy_ratio (0.5); a degraded service fails less than an unhealthy one"
+        ]
+    );
+}
+
+#[test]
+fn better_sooner_than_unhealthy_is_refused() {
+    assert_eq!(
+        problems(r#"{"health":{"better_after":"1s"}}"#),
+        [
+            "health::better_after: 1s is less than unhealthy_after (2s); what is unhealthy must hold longer to be called better than to be called unhealthy"
+        ]
+    );
+}
+
+#[test]
+fn thresholds_of_health_that_say_nothing_are_refused() {
+    assert_eq!(
+        problems(
+            r#"{"health":{"window":"0s","flap_window":"0s","flap_changes":1,"degraded_ready_ratio":-0.1,"degraded_slow_ratio":2}}"#
+        ),
+        [
+            "health::window: 0s is out of range; write a value from 1s to 1h",
+            "health::degraded_slow_ratio: 2 is out of range; write a value from 0 to 1",
+            "health::degraded_ready_ratio: -0.1 is out of range; write a value from 0 to 1",
+            "health::flap_changes: 1 is out of range; write a value from 2 to 64",
+            "health::flap_window: 0s is out of range; write a value from 1s to 1h",
         ]
     );
 }

@@ -46,7 +46,7 @@ pub(crate) fn service(
         uid: None,
         endpoints: Arc::new([]),
         labels: Labels::default(),
-        health: Health { status, reasons: vec![HealthReason::ConnectionsFail] },
+        health: Health { status, reasons: vec![HealthReason::ConnectionsFail], ..Health::default() },
         first_seen: at(1),
         last_seen: at(2),
     })
@@ -63,6 +63,11 @@ pub(crate) fn connection(first_seen: u64, port: u16, totals: FlowTotals) -> Arc<
         totals,
         first_seen: at(first_seen),
         last_seen: at(first_seen + 1),
+        health: Arc::new(Health {
+            status: HealthStatus::Healthy,
+            reasons: vec![HealthReason::ConnectionsSucceed],
+            ..Health::default()
+        }),
         connect_latency: (totals.opened > 0)
             .then(|| Box::new(ConnectLatency { counts: [998, 1, 0, 0, 0, 0, 0, 1], sum_us: 3_500_000 })),
         provenance: Provenance {

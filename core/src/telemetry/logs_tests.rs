@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, any_value::Value};
 use servicemap_map::model::{
-    Connection, Dependency, EventData, EventType, Failures, FlowTotals, Gap, GapReason, HealthChange,
+    Cause, Connection, Dependency, EventData, EventType, Failures, FlowTotals, Gap, GapReason, HealthChange,
     HealthReason, HealthStatus, Renaming, Service, ServiceId, ServiceKind, ServiceType, Side, TopologyChange,
 };
 
@@ -29,6 +29,13 @@ fn shown(attributes: &[KeyValue]) -> BTreeMap<String, String> {
         Value::StringValue(text) => text.clone(),
         Value::IntValue(number) => number.to_string(),
         Value::BoolValue(flag) => flag.to_string(),
+        Value::ArrayValue(array) => {
+            let texts = array.values.iter().map(|value| match value.value.as_ref().unwrap() {
+                Value::StringValue(text) => text.as_str(),
+                other => panic!("unexpected {other:?}"),
+            });
+            texts.collect::<Vec<_>>().join(",")
+        }
         other => panic!("unexpected {other:?}"),
     };
     attributes.iter().map(|attribute| (attribute.key.clone(), text(attribute))).collect()
@@ -277,6 +284,29 @@ fn health_change_says_from_to_and_why() {
     assert_eq!(attributes["servicemap.health.to"], "unhealthy");
     assert_eq!(attributes["servicemap.health.reason"], "connections_fail");
     assert_eq!(attributes["k8s.service.name"], "api");
+}
+
+#[test]
+fn health_change_names_the_causes_nearest_first() {
+    let service = fixtures::service("shop", "api", ServiceType::ClusterIP, HealthStatus::Unhealthy);
+    let mut service = Service::clone(&service);
+    let cause = |name: &str, distance| Cause {
+        service: ServiceId::new(ServiceKind::Service, "shop", name),
+        status: HealthStatus::Unhealthy,
+        distance,
+        via: None,
+        root: false,
+    };
+    service.health.causes.listed = vec![cause("orders", 1), cause("db", 2)];
+    let change = HealthChange {
+        service: service.into(),
+        from: HealthStatus::Healthy,
+        to: HealthStatus::Unhealthy,
+        reasons: vec![HealthReason::EndpointsNotReady],
+    };
+    let record = one(event(EventType::HealthChanged, Severity::Warn, EventData::Health(change.into())));
+    let attributes = shown(&record.attributes);
+    assert_eq!(attributes["servicemap.health.causes"], "service:shop/orders,service:shop/db");
 }
 
 #[test]

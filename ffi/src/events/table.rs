@@ -174,8 +174,16 @@ impl Builder {
         if let Some(known) = self.connections.get(&Arc::as_ptr(connection)) {
             return Ok(*known);
         }
-        let Connection { edge, totals, provenance, example, first_seen, last_seen, connect_latency: _ } =
-            &**connection;
+        let Connection {
+            edge,
+            totals,
+            provenance,
+            example,
+            first_seen,
+            last_seen,
+            connect_latency: _,
+            health: _,
+        } = &**connection;
         let address = example.as_ref().map(|example| example.local_address.to_string()).unwrap_or_default();
         let row = ConnectionRow {
             source: self.reference(&edge.source)?,

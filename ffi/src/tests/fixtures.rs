@@ -97,7 +97,11 @@ pub(super) fn service(name: &str) -> Arc<Service> {
         }]
         .into(),
         labels: [("app", name)].into_iter().collect(),
-        health: Health { status: HealthStatus::Degraded, reasons: vec![HealthReason::ConnectionsFail] },
+        health: Health {
+            status: HealthStatus::Degraded,
+            reasons: vec![HealthReason::ConnectionsFail],
+            ..Health::default()
+        },
         first_seen: AT,
         last_seen: AT + Duration::from_secs(1),
     })
@@ -129,6 +133,7 @@ pub(super) fn connection() -> Arc<Connection> {
         },
         first_seen: AT,
         last_seen: AT + Duration::from_secs(2),
+        health: Arc::default(),
         connect_latency: None,
         provenance: Provenance {
             side: Side::Client,

@@ -1,6 +1,7 @@
 //! What follows from the graph of dependencies: cycles, chains, single points of failure, who depends on whom; and
 //! what network policies allow in it. Pure functions, stable in their order.
 
+pub(crate) mod causes;
 mod chains;
 mod components;
 mod cycles;

@@ -1,10 +1,12 @@
 //! Connections: edges of the map, the sum of their flows.
 
+use std::sync::Arc;
+
 use serde::ser::{SerializeStruct, Serializer};
 use serde::{Deserialize, Serialize};
 
 use super::lean::is_default;
-use super::{ConnectLatency, ServiceId, ServiceRef, SocketExample, Timestamp};
+use super::{ConnectLatency, Health, ServiceId, ServiceRef, SocketExample, Timestamp};
 
 /// Failed attempts and connections, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,6 +193,8 @@ pub struct Connection {
     pub first_seen: Timestamp,
     /// When it was last seen.
     pub last_seen: Timestamp,
+    /// How its attempts fare; unknown of a scan, and where it never carried a connection.
+    pub health: Arc<Health>,
     /// How long its clients waited for a connection; `None` where that is not known, as on the server's side.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connect_latency: Option<Box<ConnectLatency>>,

@@ -1,5 +1,7 @@
 //! Connect latency: how long clients waited between their SYN and the established connection.
 
+use std::time::Duration;
+
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
@@ -24,6 +26,12 @@ impl ConnectLatency {
     /// Number of connections.
     pub fn count(&self) -> u64 {
         self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// Number of connections that took longer than a time, which should be one of the bounds.
+    pub fn longer_than(&self, time: Duration) -> u64 {
+        let ends = Self::BOUNDS_US.iter().take_while(|bound| u128::from(**bound) <= time.as_micros()).count();
+        self.counts.iter().skip(ends).fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// Whether there is nothing in it.

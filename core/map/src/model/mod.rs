@@ -27,7 +27,7 @@ pub use exposure::Exposure;
 pub use fact::{ContainerCgroup, Fact, FactBody, Origin, SourceId};
 pub use flow::{AddressClass, Direction, FlowDelta, FlowKey, MachineId, SocketExample};
 pub use gap::{Gap, GapReason};
-pub use health::{Health, HealthReason, HealthStatus};
+pub use health::{Cause, Causes, Health, HealthReason, HealthStatus};
 pub use ids::{EventId, RunId, ServiceId, ServiceKind};
 pub use known::{Known, KnownDependency};
 pub use kubernetes::{

@@ -127,7 +127,8 @@ impl State {
         let known = known?;
         let entry = self.services.get_mut(known)?;
         let readiness = readiness(&declared);
-        if readiness.is_some() {
+        let is_judged = readiness.is_some();
+        if is_judged {
             entry.tracker.get_or_insert_default().endpoints = readiness;
         }
         let was_exposed = !entry.exposed_by().is_empty();
@@ -142,7 +143,7 @@ impl State {
         if exposure_turned {
             self.exposure_turned(known, now);
         }
-        if readiness.is_some() {
+        if is_judged {
             self.judge(known, now);
         }
         Some(known)
@@ -223,10 +224,14 @@ impl State {
     }
 }
 
-/// How many endpoints there are and how many take connections; of Services alone, whose slices say so.
+/// How many endpoints there are, how many take connections, and when that changed; of Services alone, whose slices say so.
 fn readiness(declared: &Declared) -> Option<Readiness> {
     let is_service = declared.service_type.kind() == ServiceKind::Service;
     let ready = declared.endpoints.iter().filter(|endpoint| endpoint.ready).count();
     let counted = is_service && declared.service_type != ServiceType::ExternalName;
-    counted.then_some(Readiness { ready, total: declared.endpoints.len() })
+    counted.then(|| Readiness {
+        ready,
+        total: declared.endpoints.len(),
+        changes: declared.readiness_changes.clone(),
+    })
 }

@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::flows::{Flow, Flows};
+use super::health::{Attempts, EdgeHealth};
 use super::services::Entry;
 use super::sides::{BothSides, Count};
 use super::slots::{Id, Slots};
@@ -13,6 +14,7 @@ use crate::model::{
     Connection, ConnectionRef, MachineId, Provenance, ServiceId, ServiceType, Side, Timestamp,
 };
 use crate::resolve::{Candidates, VIA_NODE, is_offered};
+use crate::settings::HealthSettings;
 
 /// What consumers were told of an edge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +70,7 @@ pub(crate) struct Edge {
     /// Nothing but failed on it, at a port that nobody offers.
     pub(crate) vain: bool,
     pub(crate) told: Told,
+    health: EdgeHealth,
     cache: OnceLock<Arc<Connection>>,
 }
 
@@ -114,6 +117,7 @@ impl Edge {
             depends: false,
             vain: false,
             told: Told::default(),
+            health: EdgeHealth::default(),
             cache: OnceLock::new(),
         }
     }
@@ -166,7 +170,8 @@ impl Edge {
     }
 
     /// Takes over all of an edge that has the same ends and port by now, but for the list of its flows.
-    pub(crate) fn absorb(&mut self, other: &Self) {
+    /// Its health has to be reviewed if this returns true.
+    pub(crate) fn absorb(&mut self, other: &Self) -> bool {
         if let (Some(ours), Some(theirs)) = (&mut self.sides, &other.sides) {
             ours.absorb(theirs);
         }
@@ -184,6 +189,7 @@ impl Edge {
             self.may_be(candidates);
         }
         self.cache.take();
+        self.health.absorb(&other.health)
     }
 
     /// By how much its counts grow by those of another edge.
@@ -312,6 +318,25 @@ impl Edge {
         !self.offered() && !self.reference.is_scan() && !self.opened && self.failed
     }
 
+    /// Counts attempts for its health; returns whether that has to be reviewed. Those of a scan say nothing.
+    pub(crate) fn record_health(
+        &mut self,
+        at: Timestamp,
+        attempts: Attempts,
+        settings: &HealthSettings,
+    ) -> bool {
+        !self.reference.is_scan() && self.health.record(at, attempts, self.opened, settings)
+    }
+
+    /// Judges its health at `now`; returns when to do so again.
+    pub(crate) fn review_health(&mut self, now: Timestamp, settings: &HealthSettings) -> Option<Timestamp> {
+        let (is_other, remind) = self.health.review(now, self.opened, settings);
+        if is_other {
+            self.cache.take();
+        }
+        remind
+    }
+
     /// Attempts that say something about the destination, and how many of them failed. What is counted at the server was
     /// accepted: there a reset is the client's doing, as of a load balancer that checks whether the port is open.
     pub(crate) fn attempts(&self, counts: &Counts) -> (u64, u64) {
@@ -346,6 +371,7 @@ impl Edge {
                 totals: sums.totals(),
                 first_seen: sums.first,
                 last_seen: sums.last,
+                health: self.health.view(self.opened),
                 provenance: Provenance {
                     side: self.side,
                     source_rule: self.source_rule,

@@ -1,19 +1,11 @@
 //! What is over: idle flows, edges without flows, services of which nothing was seen, dependencies out of memory; and the
 //! health statuses and orphans whose time has come.
 
+use super::State;
 use super::edges::Edge;
 use super::flows::{Flow, Place};
-use super::services::{Entry, HealthRecord};
 use super::slots::Id;
-use super::{Change, State};
-use crate::model::{Health, HealthStatus, ServiceId, Timestamp};
-
-/// Services whose health changes are counted by name: the default bound on services alive at once. Those that come after
-/// are counted together.
-const MAX_HEALTH_SUBJECTS: usize = 20_000;
-
-/// Name under which the rest is counted.
-const OTHER: &str = "~other";
+use crate::model::Timestamp;
 
 impl State {
     /// Ends what is due at `now`.
@@ -44,6 +36,9 @@ impl State {
             self.judge(service, now);
         }
         self.find_orphans(now);
+        while let Some(edge) = self.edge_health_deadlines.pop_due(now) {
+            self.judge_edge(edge, now);
+        }
     }
 
     fn expire_flow(&mut self, id: Id<Flow>, now: Timestamp) {
@@ -108,66 +103,5 @@ impl State {
         over.dedup();
         let timeout = self.settings.service_timeout;
         self.remove_services(&over, |entry| entry.last_seen + timeout);
-    }
-
-    /// Counts attempts to a service and judges its health anew.
-    pub(super) fn record_attempts(
-        &mut self,
-        id: Id<Entry>,
-        at: Timestamp,
-        attempts: (u64, u64),
-        now: Timestamp,
-    ) {
-        let Some(entry) = self.services.get_mut(id) else { return };
-        let tracker = entry.tracker.get_or_insert_default();
-        tracker.record(at, attempts, &self.settings.health);
-        self.judge(id, now);
-    }
-
-    /// A service is back of which consumers do not know that it went: its health goes on.
-    pub(crate) fn resume_health(&mut self, id: &ServiceId, record: HealthRecord, now: Timestamp) {
-        let Some(id) = self.services.find(id) else { return };
-        if let Some(entry) = self.services.get_mut(id) {
-            entry.resume(record);
-        }
-        self.judge(id, now);
-    }
-
-    pub(super) fn judge(&mut self, id: Id<Entry>, now: Timestamp) {
-        let Some(entry) = self.services.get_mut(id) else { return };
-        let Some(tracker) = &mut entry.tracker else { return };
-        if tracker.reminder.is_some_and(|reminder| reminder <= now) {
-            tracker.reminder = None;
-        }
-        let before = entry.health.status;
-        let verdict = tracker.evaluate(now, before, &self.settings.health);
-        if let Some(next) = verdict.next
-            && tracker.reminder.is_none_or(|reminder| next < reminder)
-        {
-            tracker.reminder = Some(next);
-            self.health_deadlines.set(next, id);
-        }
-        let status = verdict.change.map_or(before, |(status, _)| status);
-        let other_reasons = !verdict.reasons.is_empty() && entry.health.reasons != verdict.reasons;
-        if verdict.change.is_some() || other_reasons {
-            entry.health = Health { status, reasons: verdict.reasons };
-            entry.changed();
-        }
-        let Some((_, since)) = verdict.change else { return };
-        entry.health_since = since;
-        let (reference, path) = (entry.reference.id(), entry.reference.id().path());
-        self.changes.push(Change::HealthChanged(reference));
-        self.count_health_change(path, before, status);
-    }
-
-    fn count_health_change(&mut self, path: String, from: HealthStatus, to: HealthStatus) {
-        let changes = &mut self.statistics.health_changes;
-        let key = (path, from, to);
-        let key = if changes.contains_key(&key) || changes.len() < MAX_HEALTH_SUBJECTS {
-            key
-        } else {
-            (OTHER.to_owned(), from, to)
-        };
-        *changes.entry(key).or_default() += 1;
     }
 }

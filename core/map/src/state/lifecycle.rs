@@ -6,18 +6,21 @@ use std::sync::Arc;
 
 use super::dependencies::{DependencyKey, Needed, Told as DependencyTold};
 use super::edges::Edge;
+use super::health::Attempts;
 use super::services::Entry;
 use super::sides::Count;
 use super::slots::Id;
 use super::sums::Arrival;
 use super::{Change, State};
 use crate::model::{ConnectionRef, Dependency, ServiceId, ServiceType, Timestamp};
+use crate::settings::HealthSettings;
 
 impl State {
     /// A service or edge came or went.
     pub(super) fn reshaped(&mut self) {
         self.structure.take();
         self.findings.take();
+        self.ailing.take();
     }
 
     pub(super) fn service_came(&mut self, service: Id<Entry>, id: ServiceId, service_type: ServiceType) {
@@ -51,7 +54,10 @@ impl State {
         let (turn, growth) = edge.merge(arrival, whose);
         let (source, destination, _) = edge.key;
         let needed = edge.shows_dependency();
-        let attempts = edge.attempts(&growth);
+        let (made, failed) = edge.attempts(&growth);
+        let slow =
+            sums.connect.as_ref().map_or(0, |latency| latency.longer_than(HealthSettings::SLOW_HANDSHAKE));
+        let attempts = Attempts { made, failed, slow };
         if turn.established || turn.failing {
             self.changes.push(Change::EdgeTurned(edge.reference.clone()));
         }
@@ -59,8 +65,11 @@ impl State {
         self.add_to_service(source, sums);
         self.add_to_service(destination, sums);
         // Counters that moved may be from before the window, and then say nothing about now.
-        if self.tells_health(id) && sums.first + self.settings.health.window >= now {
-            self.record_attempts(destination, sums.last, attempts, now);
+        if sums.first + self.settings.health.window >= now {
+            self.record_on_edge(id, sums.last, attempts, now);
+            if self.tells_health(id) {
+                self.record_attempts(destination, sums.last, attempts, now);
+            }
         }
         if needed {
             self.show_dependency(id, arrival.came);
@@ -81,6 +90,7 @@ impl State {
         }
         let ConnectionRef { source, destination, protocol, port } = edge.reference.clone();
         self.topology.take();
+        self.ailing.take();
         let cross_namespace = crosses(&edge.reference);
         *self.statistics.dependencies_detected.entry(cross_namespace).or_default() += 1;
         self.changes.push(Change::DependencyAdded(source.id(), destination.id()));
@@ -155,6 +165,7 @@ impl State {
 
     pub(super) fn dependency_went(&mut self, needed: Needed, at: Timestamp) {
         self.topology.take();
+        self.ailing.take();
         let Needed { dependency, told, asleep, first_seen, .. } = needed;
         self.changes.push(Change::DependencyRemoved { dependency, told, asleep, first_seen, at });
     }

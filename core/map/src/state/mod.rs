@@ -15,6 +15,7 @@ mod expiry;
 mod facts;
 mod flows;
 mod health;
+mod judging;
 mod lifecycle;
 mod orphans;
 mod place;
@@ -50,6 +51,7 @@ use slots::Id;
 pub(crate) use topology::Topology;
 pub(crate) use view::Structure;
 
+use crate::analysis::causes::Ailing;
 use crate::model::{Gap, MachineId, ServiceId, Statistics, Timestamp};
 use crate::resolve::Resolver;
 use crate::settings::MapSettings;
@@ -97,12 +99,15 @@ pub(crate) struct State {
     dependency_deadlines: Deadlines<DependencyKey>,
     health_deadlines: Deadlines<Id<Entry>>,
     orphan_deadlines: Deadlines<Id<Entry>>,
+    edge_health_deadlines: Deadlines<Id<Edge>>,
 
     gaps: VecDeque<Gap>,
     changes: Vec<Change>,
     structure: OnceLock<Structure>,
     topology: OnceLock<Topology>,
     findings: OnceLock<Arc<Findings>>,
+    /// Services that are not well, and how they depend on each other.
+    ailing: OnceLock<Ailing>,
 }
 
 impl State {
@@ -135,11 +140,13 @@ impl State {
             dependency_deadlines: Deadlines::default(),
             health_deadlines: Deadlines::default(),
             orphan_deadlines: Deadlines::default(),
+            edge_health_deadlines: Deadlines::default(),
             gaps: VecDeque::new(),
             changes: Vec::new(),
             structure: OnceLock::new(),
             topology: OnceLock::new(),
             findings: OnceLock::new(),
+            ailing: OnceLock::new(),
         }
     }
 
@@ -169,6 +176,7 @@ impl State {
             self.dependency_deadlines.first(),
             self.health_deadlines.first(),
             self.orphan_deadlines.first(),
+            self.edge_health_deadlines.first(),
         ]
         .into_iter()
         .flatten()

@@ -184,9 +184,11 @@ impl State {
                 flow.place = Place::Edge(twin);
             }
         }
-        if let Some(twin) = self.edges.get_mut(twin) {
-            twin.absorb(&edge);
-            twin.depends |= edge.depends;
+        if let Some(twin_edge) = self.edges.get_mut(twin) {
+            twin_edge.depends |= edge.depends;
+            if twin_edge.absorb(&edge) {
+                self.edge_health_deadlines.set(twin_edge.last, twin);
+            }
         }
     }
 

@@ -193,7 +193,7 @@ impl Services {
             came: arrival.came,
             first_seen: arrival.sums.first,
             last_seen: arrival.sums.last,
-            health: Health { status: HealthStatus::Unknown, reasons: vec![HealthReason::NoTraffic] },
+            health: Health { reasons: vec![HealthReason::NoTraffic], ..Health::default() },
             health_since: arrival.came,
             tracker: None,
             presence: None,

@@ -59,7 +59,21 @@ impl State {
     /// All services, sorted by identity.
     pub(crate) fn services(&self) -> Vec<Arc<Service>> {
         let entries = self.structure().services.iter().filter_map(|id| self.services.get(*id));
-        entries.map(|entry| entry.view(&self.flows)).collect()
+        entries.map(|entry| self.with_causes(entry.view(&self.flows))).collect()
+    }
+
+    /// A service that is not well, with the causes of that; any other as it is.
+    fn with_causes(&self, service: Arc<Service>) -> Arc<Service> {
+        if service.health.status < HealthStatus::Degraded {
+            return service;
+        }
+        let causes = self.ailing().causes_of(&service.id);
+        if causes.listed.is_empty() {
+            return service;
+        }
+        let mut service = Service::clone(&service);
+        service.health.causes = causes;
+        Arc::new(service)
     }
 
     /// All edges, sorted by the identities of source and destination, then port.
@@ -82,9 +96,11 @@ impl State {
     }
 
     pub(crate) fn service_view(&mut self, id: &ServiceId) -> Option<ServiceView<'_>> {
-        let entry = self.services.get_mut(self.services.find(id)?)?;
+        let place = self.services.find(id)?;
+        let service = self.with_causes(self.services.get(place)?.view(&self.flows));
+        let entry = self.services.get_mut(place)?;
         Some(ServiceView {
-            service: entry.view(&self.flows),
+            service,
             came: entry.came,
             health_since: entry.health_since,
             told_present: &mut entry.told.present,
@@ -134,7 +150,9 @@ impl State {
     /// Services that consumers know, with the instant at which they came, sorted.
     pub(crate) fn told_services(&self) -> impl Iterator<Item = (Timestamp, Arc<Service>)> {
         let entries = self.structure().services.iter().filter_map(|id| self.services.get(*id));
-        entries.filter(|entry| entry.told.present).map(|entry| (entry.came, entry.view(&self.flows)))
+        entries
+            .filter(|entry| entry.told.present)
+            .map(|entry| (entry.came, self.with_causes(entry.view(&self.flows))))
     }
 
     /// Open connections that are kept off the map, by the rule that says why.

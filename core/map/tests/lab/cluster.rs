@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use servicemap_map::MapSettings;
 use servicemap_map::model::{
     AddressRange, BackendPort, ClusterScope, ContainerPort, EndpointSlice, Fact, FactBody, Ingress,
     IngressBackend, IngressKind, KubernetesFact, KubernetesService, LabelSelector, Labels, Namespace,
@@ -22,7 +23,12 @@ impl Lab {
 
     /// A ready map of node `box`, of a cluster whose pods are in 10.1.0.0/16 and whose Services are in 10.96.0.0/16.
     pub(crate) fn in_cluster() -> Self {
-        let mut lab = Self::new();
+        Self::in_cluster_with(|_| {})
+    }
+
+    /// The same with other settings.
+    pub(crate) fn in_cluster_with(change: impl FnOnce(&mut MapSettings)) -> Self {
+        let mut lab = Self::with(change);
         lab.object(scope(false));
         let ready = FactBody::Ready(SourceId::Kubernetes);
         let origin = Origin { source: SourceId::Kubernetes, sequence: 0 };
@@ -295,6 +301,13 @@ impl SliceObject {
     pub(crate) fn not_ready(mut self) -> Self {
         if let Some(last) = self.0.endpoints.last_mut() {
             last.ready = false;
+        }
+        self
+    }
+
+    pub(crate) fn terminating(mut self) -> Self {
+        if let Some(last) = self.0.endpoints.last_mut() {
+            (last.ready, last.terminating) = (false, true);
         }
         self
     }

@@ -272,6 +272,14 @@ impl Delta {
         self
     }
 
+    /// Connects that took longer than the second-last bound: more than half a second.
+    pub(crate) fn connected_slowly(mut self, count: u64) -> Self {
+        let mut latency = ConnectLatency { sum_us: count * 1_050_000, ..ConnectLatency::default() };
+        latency.counts[6] = count;
+        self.0.connect = Some(Box::new(latency));
+        self
+    }
+
     /// Through a transparent proxy.
     pub(crate) fn transparent(mut self) -> Self {
         self.0.foreign_local = true;

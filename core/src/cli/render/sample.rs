@@ -33,7 +33,7 @@ fn service(reference: &ServiceRef, status: HealthStatus) -> Arc<Service> {
         uid: None,
         endpoints: [Endpoint::new(IpAddr::from([0, 0, 0, 0]), 8080, true)].into(),
         labels: [("unit", reference.name.clone())].into_iter().collect(),
-        health: Health { status, reasons },
+        health: Health { status, reasons, ..Health::default() },
         first_seen: at(0),
         last_seen: at(60),
     })
@@ -56,6 +56,11 @@ fn edge(
         totals,
         first_seen: at(0),
         last_seen: at(last_seen),
+        health: Arc::new(Health {
+            status: HealthStatus::Healthy,
+            reasons: vec![HealthReason::ConnectionsSucceed],
+            ..Health::default()
+        }),
         connect_latency: (totals.opened > 0)
             .then(|| Box::new(ConnectLatency { counts: [1, 0, 0, 0, 0, 0, 0, 0], sum_us: 90 })),
         provenance: Provenance {

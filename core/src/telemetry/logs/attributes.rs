@@ -115,6 +115,11 @@ fn health(change: &HealthChange, attributes: &mut Vec<KeyValue>) -> String {
     if let Some(reason) = change.reasons.first() {
         attributes.push(otlp::text("servicemap.health.reason", reason.as_str()));
     }
+    let causes = &change.service.health.causes.listed;
+    if !causes.is_empty() {
+        let causes = causes.iter().map(|cause| cause.service.to_string());
+        attributes.push(otlp::texts("servicemap.health.causes", causes));
+    }
     let reasons: Vec<_> = change.reasons.iter().map(|reason| reason.as_str()).collect();
     let why = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join(", ")) };
     format!("{} is {} (was {}){why}", display(&reference), change.to.as_str(), change.from.as_str())

@@ -23,6 +23,8 @@ pub(crate) struct Declared {
     pub(crate) labels: Labels,
     /// Sorted.
     pub(crate) exposed_by: Vec<Exposure>,
+    /// When the readiness of a Service's endpoints changed, oldest first: the latest times.
+    pub(crate) readiness_changes: Arc<[Timestamp]>,
 }
 
 impl Cluster {
@@ -40,6 +42,7 @@ impl Cluster {
                     endpoints: Arc::new([]),
                     labels: node.object.labels.clone(),
                     exposed_by: Vec::new(),
+                    readiness_changes: Arc::new([]),
                 })
             }
             ServiceKind::Process | ServiceKind::External => None,
@@ -63,6 +66,7 @@ impl Cluster {
             endpoints: self.endpoints_in_slices(&key),
             labels: service.labels.clone(),
             exposed_by: self.exposures(&key, service),
+            readiness_changes: self.readiness_changes(&key),
         })
     }
 
@@ -104,6 +108,7 @@ impl Cluster {
                 endpoints: Arc::new([]),
                 labels: pod.labels.clone(),
                 exposed_by: Vec::new(),
+                readiness_changes: Arc::new([]),
             });
             known.since = known.since.min(since);
             // What all pods have in common is the workload's.

@@ -144,6 +144,7 @@ impl Cluster {
         known.ended = Some(at);
         let service = known.object.clone();
         self.ended_services.push_back((at, key.clone()));
+        self.readiness.remove(key);
         self.withdraw(key, &service, &BTreeSet::new(), at, touched);
         self.touch_selected(&service, touched);
         touched.declared.insert(service_id(key));

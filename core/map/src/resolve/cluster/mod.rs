@@ -11,6 +11,7 @@ mod others;
 mod owners;
 mod pods;
 mod policies;
+mod readiness;
 mod slices;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -25,6 +26,7 @@ use members::Members;
 use owners::Owners;
 use pods::KnownPod;
 pub(crate) use policies::{PodGroup, Policies};
+use readiness::Readiness;
 
 use crate::collections::{HashMap, Keyed, Row, Table};
 use crate::model::{
@@ -101,6 +103,8 @@ pub(crate) struct Cluster {
     selecting: HashMap<Arc<str>, Row<Arc<str>>>,
     /// Names of the slices of each Service.
     slices_of: HashMap<Key, Row<Arc<str>>>,
+    /// How the readiness of endpoints changed, of Services that have an endpoint of which it did.
+    readiness: HashMap<Key, Readiness>,
     pods: Table<Kept<KnownPod>>,
     nodes: HashMap<Arc<str>, Kept<Node>>,
     namespaces: HashMap<Arc<str>, Labels>,

@@ -15,7 +15,8 @@ impl Cluster {
             None if self.is_full(touched) => return,
             Some(_) | None => {}
         }
-        self.remove_slice(&key, at, touched);
+        let before = self.take_slice(&key, at, touched).filter(|before| before.service == slice.service);
+        self.note_readiness(before.as_ref(), Some(&slice), at);
         let service = (slice.namespace.clone(), slice.service.clone());
         self.slices_of.entry(service.clone()).or_default().insert(slice.name.clone());
         self.members.join(&slice, at);
@@ -26,7 +27,17 @@ impl Cluster {
     }
 
     pub(super) fn remove_slice(&mut self, key: &Key, at: Timestamp, touched: &mut Touched) {
-        let Some(slice) = self.slices.remove(key) else { return };
+        if let Some(slice) = self.take_slice(key, at, touched) {
+            self.note_readiness(Some(&slice), None, at);
+            let service = (slice.namespace, slice.service);
+            if !self.services.contains_key(&service) && !self.slices_of.contains_key(&service) {
+                self.readiness.remove(&service);
+            }
+        }
+    }
+
+    fn take_slice(&mut self, key: &Key, at: Timestamp, touched: &mut Touched) -> Option<EndpointSlice> {
+        let slice = self.slices.remove(key)?;
         let service = (slice.namespace.clone(), slice.service.clone());
         self.members.leave(&slice, at);
         for uid in slice.endpoints.iter().filter_map(|endpoint| endpoint.pod.as_ref()) {
@@ -51,6 +62,7 @@ impl Cluster {
         }
         self.touch_slice(&slice, touched);
         touched.declared.insert(service_id(&service));
+        Some(slice)
     }
 
     fn add_by_hand(&mut self, service: &Key, slice: &EndpointSlice) {
