@@ -173,13 +173,21 @@ fn listeners_are_the_endpoints_of_their_service() {
 }
 
 #[test]
-fn flows_beyond_the_bound_are_turned_away_and_told() {
+fn flows_beyond_the_bound_count_for_other_addresses_and_are_told() {
     let mut lab = Lab::with(|settings| settings.max_flows = 2);
     for port in 1..=4 {
         lab.tell(client("curl", "192.0.2.1", port).opened(1));
     }
     lab.settle();
-    assert_eq!(lab.edges().len(), 2);
+    assert_eq!(
+        lab.edges(),
+        [
+            "box/curl->/192.0.2.1:1/tcp",
+            "box/curl->/192.0.2.1:2/tcp",
+            "box/curl->/~other:3/tcp",
+            "box/curl->/~other:4/tcp"
+        ]
+    );
     let gaps = lab.snapshot().gaps;
     assert_eq!(
         gaps.iter().map(|gap| (gap.reason, gap.count)).collect::<Vec<_>>(),
@@ -190,20 +198,22 @@ fn flows_beyond_the_bound_are_turned_away_and_told() {
 }
 
 #[test]
-fn services_beyond_the_bound_are_turned_away_and_told() {
+fn services_beyond_the_bound_are_other_and_told() {
     let mut lab = Lab::with(|settings| settings.max_services = 2);
     lab.tell(client("a", "192.0.2.1", 443).opened(1));
     lab.until(1.0);
     lab.tell(client("b", "192.0.2.1", 443).opened(1));
     lab.tell(client("a", "192.0.2.2", 443).opened(1));
     lab.settle();
-    assert_eq!(lab.services(), ["process:box/a", "external:/192.0.2.1"]);
-    assert_eq!(lab.edges(), ["box/a->/192.0.2.1:443/tcp"]);
+    assert_eq!(
+        lab.edges(),
+        ["box/a->/192.0.2.1:443/tcp", "box/a->/~other:443/tcp", "box/~other->/192.0.2.1:443/tcp"]
+    );
     assert_eq!(lab.snapshot().gaps.iter().map(|gap| gap.count).sum::<u64>(), 2);
 }
 
 #[test]
-fn a_client_without_room_for_its_server_is_not_in_the_map_and_is_counted_once() {
+fn a_client_without_room_for_its_server_has_other_for_it_and_is_counted_once() {
     let mut lab = Lab::with(|settings| settings.max_services = 3);
     lab.tell(client("a", "192.0.2.1", 443).opened(1));
     lab.until(1.0);
@@ -211,7 +221,7 @@ fn a_client_without_room_for_its_server_is_not_in_the_map_and_is_counted_once() 
     lab.settle();
     lab.tell(client("b", "192.0.2.2", 443).opened(1));
     lab.settle();
-    assert_eq!(lab.services(), ["process:box/a", "external:/192.0.2.1"]);
+    assert_eq!(lab.edge("box/b->/~other:443/tcp").totals.opened, 2);
     assert_eq!(lab.map.statistics().gaps.get(&GapReason::MapBound), Some(&1));
 }
 

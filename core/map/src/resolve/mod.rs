@@ -21,4 +21,4 @@ pub(crate) use ends::{Ends, Instant, Resolver, VIA_NODE, is_offered};
 pub use homes::is_container_cgroup;
 pub(crate) use listeners::Standing;
 pub(crate) use machines::MAX_MACHINES;
-pub(crate) use party::Party;
+pub(crate) use party::{OTHER, Party};

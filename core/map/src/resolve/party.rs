@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::cluster::Cluster;
-use crate::model::{ServiceId, ServiceRef, ServiceType};
+use crate::model::{ServiceId, ServiceKind, ServiceRef, ServiceType};
 
 /// The rule that gives addresses outside the name of their range in the settings.
 pub(super) const NAMED_RANGE: &str = "named_range";
@@ -14,8 +14,11 @@ pub(super) const UNRESOLVED: &str = "unresolved";
 /// The same where not all namespaces are watched.
 pub(super) const UNWATCHED: &str = "unwatched";
 
-/// The External service that stands for all addresses beyond the bound.
-const OTHERS: &str = "~other";
+/// What stands for all that found no room: the External service of addresses, the Process of programs of a machine.
+pub(crate) const OTHER: &str = "~other";
+
+/// The workload that stands for everything in the cluster that found no room.
+const OTHER_IN_CLUSTER: &str = "~other-in-cluster";
 
 /// The workload that stands for all unresolved addresses beyond the bound.
 const REST_UNRESOLVED: &str = "~unresolved";
@@ -45,7 +48,7 @@ impl Party {
 
     /// The service that stands for all outside addresses beyond the bound.
     pub(super) fn other_externals() -> Self {
-        Self::external(OTHERS.into(), "address")
+        Self::external(OTHER.into(), "address")
     }
 
     /// For an address, of which there may be any number, the party that stands for all of its sort beyond the bound.
@@ -56,6 +59,27 @@ impl Party {
             NAMED_RANGE => None,
             _ => self.is_external().then(Self::other_externals),
         }
+    }
+
+    /// The party that stands for this one where there is no room for its service. `host` is the machine's own name.
+    pub(crate) fn without_room(&self, host: &Arc<str>) -> Self {
+        let rest = match self.service.service_type.kind() {
+            ServiceKind::External => return Self::other_externals(),
+            ServiceKind::Process => {
+                let namespace = host.clone();
+                ServiceRef { namespace, name: OTHER.into(), service_type: ServiceType::Process }
+            }
+            ServiceKind::Service | ServiceKind::Workload | ServiceKind::Node => {
+                return Self::stranger(OTHER_IN_CLUSTER.into(), self.rule);
+            }
+        };
+        Self { service: rest, rule: self.rule }
+    }
+
+    /// Whether this stands for all that found no room of one sort.
+    pub(crate) fn stands_for_many(&self, host: &Arc<str>) -> bool {
+        self.service == self.without_room(host).service
+            || Self::rests().iter().any(|rest| rest.service == self.service)
     }
 
     /// All that stand for many addresses.

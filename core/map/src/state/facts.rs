@@ -26,10 +26,7 @@ impl State {
             // Binding to an address proves that the namespace has it.
             self.set_address(delta.key.machine, delta.key.netns, delta.key.remote, true);
         }
-        let Some(flow) = self.flows.find(&delta.key).or_else(|| self.new_flow(&delta.key)) else {
-            self.turn_away(Bound::Flows, 1);
-            return;
-        };
+        let Some(flow) = self.flow_or_rest(&delta.key, at) else { return };
         self.note(flow, Sums::of(delta, at));
     }
 
@@ -52,6 +49,11 @@ impl State {
         if self.flows.len() >= self.settings.max_flows {
             return None;
         }
+        self.make_flow(key)
+    }
+
+    /// A new flow, whether there is room or not.
+    pub(super) fn make_flow(&mut self, key: &FlowKey) -> Option<Id<Flow>> {
         let machine = self.resolver.machines.get_mut(key.machine)?;
         let id = self.flows.insert(key.clone())?;
         machine.flows += 1;

@@ -42,6 +42,8 @@ pub(crate) struct Flow {
     pub(crate) waits: bool,
     /// A bound kept it from a place, which was told.
     pub(crate) turned_away: bool,
+    /// It counts what found no room for a flow of its own.
+    rest: bool,
 }
 
 /// All flows, by key.
@@ -50,6 +52,8 @@ pub(crate) struct Flows {
     slots: Slots<Flow>,
     index: HashTable<Id<Flow>>,
     hasher: RandomState,
+    /// How many count what found no room.
+    rests: usize,
 }
 
 impl Flows {
@@ -89,6 +93,7 @@ impl Flows {
             queued: false,
             waits: false,
             turned_away: false,
+            rest: false,
         };
         let id = self.slots.insert(flow)?;
         let (slots, hasher) = (&self.slots, &self.hasher);
@@ -97,12 +102,32 @@ impl Flows {
         Some(id)
     }
 
+    /// A flow counts what finds no room, too, from now on.
+    pub(crate) fn mark_rest(&mut self, id: Id<Flow>) {
+        if let Some(flow) = self.slots.get_mut(id)
+            && !std::mem::replace(&mut flow.rest, true)
+        {
+            self.rests += 1;
+        }
+    }
+
+    /// The flow of a key, if it counts what found no room and has connections open.
+    pub(crate) fn open_rest(&self, key: &FlowKey) -> Option<Id<Flow>> {
+        if self.rests == 0 {
+            return None;
+        }
+        let is_open = |flow: &Flow| flow.rest && (flow.fresh.is_some() || flow.sums.counts.active() > 0);
+        self.find(key).filter(|id| self.get(*id).is_some_and(is_open))
+    }
+
     pub(crate) fn remove(&mut self, id: Id<Flow>) -> Option<Flow> {
         let hash = self.hasher.hash_one(&self.slots.get(id)?.key);
         if let Ok(entry) = self.index.find_entry(hash, |other| *other == id) {
             entry.remove();
         }
-        self.slots.remove(id)
+        let flow = self.slots.remove(id)?;
+        self.rests -= usize::from(flow.rest);
+        Some(flow)
     }
 
     /// Puts a flow before `head` in the list of its place; returns the new head.

@@ -21,6 +21,7 @@ mod orphans;
 mod place;
 mod policy;
 mod renaming;
+mod rest;
 mod scans;
 mod services;
 mod settle;

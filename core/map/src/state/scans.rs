@@ -121,7 +121,7 @@ impl State {
         let mut sums = flow.sums;
         sums.merge(fresh);
         let key = FlowKey { port: ConnectionRef::SCAN, ..flow.key.clone() };
-        let scan = self.flows.find(&key).or_else(|| self.new_flow(&key));
+        let scan = self.flows.find(&key).or_else(|| self.make_flow(&key));
         // Only now: a cgroup keeps its name as long as it has flows.
         self.resolver.machines.release(&flow.key);
         let Some(scan) = scan else {
