@@ -60,6 +60,7 @@ fn event(number: u16) -> Arc<Event> {
         severity: Severity::Debug,
         initial: false,
         learning: false,
+        sampling_ratio: None,
         subject,
         data: EventData::Connection(connection.into()),
     })

@@ -53,12 +53,15 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
-    pub(crate) fn new(options: Options) -> Self {
+    pub(crate) fn new(options: Options) -> Result<Self, Failure> {
         let core = Core::new(options.settings.clone());
-        Self {
-            logs: Channel::new(Kind::Logs, core.consumer(Initial::Snapshot)),
+        let consumer = |initial| {
+            core.consumer(initial).map_err(|error| Failure::new(Status::InvalidConfig, error.to_string()))
+        };
+        Ok(Self {
+            logs: Channel::new(Kind::Logs, consumer(Initial::Snapshot)?),
             metrics: Channel::new(Kind::Metrics, Schedule::default()),
-            events: Channel::new(Kind::Events, core.consumer(options.initial)),
+            events: Channel::new(Kind::Events, consumer(options.initial)?),
             core,
             options,
             process: std::process::id(),
@@ -66,7 +69,7 @@ impl Handle {
             started: OnceLock::new(),
             poison: OnceLock::new(),
             bell: Bell::default(),
-        }
+        })
     }
 
     /// Runs a body unless a `fork` or an earlier panic forbids it; a panic of its own poisons the observer.

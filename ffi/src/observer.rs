@@ -107,7 +107,7 @@ pub unsafe extern "C" fn servicemap_observer_create(
         }
         // SAFETY: readable as the caller promises.
         let json = unsafe { borrow(config, config_len, "config", MAX_CONFIG_LEN) }?;
-        let handle = Handle::new(Options::from_json(json)?);
+        let handle = Handle::new(Options::from_json(json)?)?;
         // SAFETY: not NULL, writable as the caller promises.
         unsafe { out.write(Box::into_raw(Box::new(Observer { handle }))) };
         Ok(Status::Ok)

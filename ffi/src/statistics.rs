@@ -30,6 +30,7 @@ pub(crate) fn to_json(readings: &Readings, channels: &[(Kind, &Counts)]) -> Vec<
         "facts": statistics.facts,
         "facts_repeated": statistics.facts_repeated,
         "events": statistics.events,
+        "events_sampled_out": statistics.events_sampled_out,
         "bounded": bounded,
         "kernel": kernel,
         "gaps": gaps,

@@ -162,7 +162,7 @@ fn at_rest(cluster: &Cluster) -> usize {
 /// Makes a Service and waits until its discovery is told. Returns the time from the write, and that from the decoded object.
 fn discovered(observer: &Observer, cluster: &Cluster, n: usize) -> (Duration, Duration) {
     let name = format!("new-{n}");
-    let mut consumer = observer.consumer(Initial::Nothing);
+    let mut consumer = observer.consumer(Initial::Nothing).expect("a consumer");
     // The consumer begins at the end of the log with its first call.
     let _ = observer.next(&mut consumer, 1, Duration::ZERO);
     let (_, before) = in_map(observer);

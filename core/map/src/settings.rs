@@ -117,18 +117,26 @@ pub struct MapSettings {
     /// Debounced changes are told this long after the first one (2 s).
     #[serde(with = "crate::duration_text")]
     pub debounce_window: Duration,
+    /// An edge that expires and returns while its dependency lives is told as expired and as established (no).
+    pub returning_connections: bool,
+    /// The share of edges of which `connection.*` events are told, from 0 (none) to 1 (all, the default). An edge is told or
+    /// not, from its begin to its end; each event says what share it is of.
+    pub connection_sampling_ratio: f64,
     /// Detections carry `learning` this long after the start (1 h).
     #[serde(with = "crate::duration_text")]
     pub learning_period: Duration,
     /// Events kept for consumers (10,000).
     pub buffer_size: usize,
-    /// Services kept (20,000); more are turned away and counted.
+    /// Services kept (20,000); what more of them count is in `~other`, one of its machine and one of the cluster.
     pub max_services: usize,
-    /// Flows kept (200,000); more are turned away and counted.
+    /// Flows kept (200,000); what more of them count is in `~other`: other addresses of a program first, then other programs.
     pub max_flows: usize,
     /// Addresses outside kept by name (1,000); the rest is `~other`. Names of [`named_ranges`](Self::named_ranges) are kept
     /// in any case.
     pub max_externals: usize,
+    /// Series of each counter that has namespaces or services as labels (20,000); what comes after them is counted together,
+    /// as `~other`.
+    pub max_label_values: usize,
     /// Ranges of addresses outside that have a name (none).
     pub named_ranges: NamedRanges,
     /// Connections of a node's own programs to pods of that node, as of the kubelet's probes, are edges (no).
@@ -153,11 +161,14 @@ impl Default for MapSettings {
             full_snapshot_interval: Duration::from_mins(5),
             min_emit_interval: Duration::from_secs(1),
             debounce_window: Duration::from_secs(2),
+            returning_connections: false,
+            connection_sampling_ratio: 1.0,
             learning_period: Duration::from_hours(1),
             buffer_size: 10_000,
             max_services: 20_000,
             max_flows: 200_000,
             max_externals: 1_000,
+            max_label_values: 20_000,
             named_ranges: NamedRanges::default(),
             kubelet_probes: false,
             environments: EnvironmentSettings::default(),

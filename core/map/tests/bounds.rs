@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use lab::cluster::{pod, service};
 use lab::{Lab, client, listener, server};
-use servicemap_map::model::{Bound, GapReason};
+use servicemap_map::model::{Bound, GapReason, ServiceType};
 
 /// The bound that is set, and ten times as much.
 const BOUND: usize = 50;
@@ -106,6 +106,28 @@ fn ten_times_as_many_addresses_outside_are_other() {
     assert_eq!(bounded(&lab, Bound::Externals), beyond);
     assert_eq!(lab.snapshot().unnamed, BTreeMap::from([("~other".into(), beyond)]));
     assert!(gaps(&lab).is_empty(), "nothing is lost");
+}
+
+#[test]
+fn ten_times_as_many_label_values_are_counted_together() {
+    let mut lab = Lab::in_cluster_with(|settings| settings.max_label_values = BOUND);
+    for n in 0..MANY {
+        lab.object(service(&format!("ns{n}"), "web", &format!("10.96.{}.{}", n / 250, n % 250 + 1)));
+    }
+    lab.settle();
+    for n in 0..MANY {
+        lab.tell(client("curl", &format!("10.96.{}.{}", n / 250, n % 250 + 1), 80).opened(1));
+    }
+    lab.settle();
+    let statistics = lab.map.statistics();
+    let discovered = &statistics.services_discovered;
+    assert!(discovered.len() <= BOUND + 2, "one more of each type: {}", discovered.len());
+    assert_eq!(discovered.values().sum::<u64>(), lab.services().len() as u64);
+    assert!(discovered[&("~other".into(), ServiceType::ClusterIP)] >= u64::from(MANY) - BOUND as u64);
+    let tracked = &statistics.connections_tracked;
+    assert_eq!(tracked.len(), BOUND + 1);
+    assert_eq!(tracked[&("~other".into(), "~other".into())], u64::from(MANY) - BOUND as u64);
+    assert!(bounded(&lab, Bound::LabelValues) >= 2 * (u64::from(MANY) - BOUND as u64));
 }
 
 #[test]

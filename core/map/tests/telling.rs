@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lab::{Lab, at, client, listener, server};
 use servicemap_map::model::{
-    EventData, EventType, FactBody, Gap, GapReason, HealthReason, HealthStatus, Severity, SourceId,
+    Event, EventData, EventType, FactBody, Gap, GapReason, HealthReason, HealthStatus, Severity, SourceId,
 };
 use servicemap_map::{EmissionMode, MapSettings};
 
@@ -681,4 +681,84 @@ fn nothing_is_due_when_nothing_can_happen() {
     assert_eq!(lab.map.next_deadline(), Some(at(3_600.0)), "nobody connects to it for an hour");
     lab.until(3_603.0);
     assert_eq!(lab.map.next_deadline(), None, "a listener has no end of its own");
+}
+
+#[test]
+fn an_edge_that_returns_while_its_dependency_lives_is_told_where_that_is_asked_for() {
+    let mut lab = Lab::with(|settings| settings.returning_connections = true);
+    lab.tell(listener("web", "0.0.0.0", 80));
+    lab.tell(listener("curl", "127.0.0.1", 1));
+    lab.tell(client("curl", "127.0.0.1", 80).short(1));
+    lab.until(50.0);
+    lab.events();
+    lab.tell(client("curl", "127.0.0.1", 80).short(1));
+    lab.until(100.0);
+    assert_eq!(
+        lab.news_but_topology(),
+        [format!("connection.established {EDGE}"), format!("connection.expired {EDGE}")]
+    );
+}
+
+/// Many edges, a few of which fail, until all of it is over; the lines of what was told.
+fn busy(ratio: f64) -> (Lab, Vec<std::sync::Arc<Event>>) {
+    let mut lab = Lab::with(|settings| settings.connection_sampling_ratio = ratio);
+    lab.tell(listener("web", "0.0.0.0", 80));
+    for n in 0..200 {
+        let delta = client(&format!("p{n}"), "127.0.0.1", 80).short(1);
+        lab.tell(if n % 3 == 0 { delta.refused(1) } else { delta });
+    }
+    lab.until(1000.0);
+    let events = lab.events();
+    (lab, events)
+}
+
+fn is_of_edge(event: &Event) -> bool {
+    event.event_type.as_str().starts_with("connection.")
+}
+
+#[test]
+fn sampling_thins_events_about_connections_and_nothing_else() {
+    let (full, all) = busy(1.0);
+    let (thin, some) = busy(0.25);
+    let ids = |events: &[std::sync::Arc<Event>], of_edges: bool| {
+        let events = events.iter().filter(|event| is_of_edge(event) == of_edges);
+        events.map(|event| event.id.to_string()).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(ids(&all, false), ids(&some, false));
+    let (of_edges, sampled) = (ids(&all, true), ids(&some, true));
+    assert!(sampled.is_subset(&of_edges));
+    assert!((60..=140).contains(&sampled.len()), "{} of {}", sampled.len(), of_edges.len());
+    assert_eq!(thin.map.statistics().events_sampled_out, (of_edges.len() - sampled.len()) as u64);
+    assert_eq!(full.map.statistics().events_sampled_out, 0);
+    for event in all.iter().chain(&some) {
+        let ratio =
+            (is_of_edge(event) && some.iter().any(|one| std::sync::Arc::ptr_eq(one, event))).then_some(0.25);
+        assert_eq!(event.sampling_ratio, ratio, "{event:?}");
+    }
+    let sequences: Vec<_> = some.iter().map(|event| event.sequence).collect();
+    assert!(sequences.iter().zip(&sequences[1..]).all(|(one, next)| one + 1 == *next), "no holes");
+}
+
+#[test]
+fn what_is_told_of_a_sampled_edge_is_told_to_its_end_also_to_who_starts() {
+    let (_, events) = busy(0.25);
+    let of_type = |event_type| {
+        let events = events.iter().filter(move |event| event.event_type == event_type);
+        events.map(|event| event.subject.clone()).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(of_type(EventType::ConnectionEstablished), of_type(EventType::ConnectionExpired));
+    let mut lab = Lab::with(|settings| settings.connection_sampling_ratio = 0.25);
+    lab.tell(listener("web", "0.0.0.0", 80));
+    for n in 0..200 {
+        lab.tell(client(&format!("p{n}"), "127.0.0.1", 80).opened(1));
+    }
+    lab.until(10.0);
+    let live = lab.events();
+    let initial = lab.map.initial_events(lab.now);
+    let of_edges = |events: &[std::sync::Arc<Event>]| {
+        let events = events.iter().filter(|event| is_of_edge(event));
+        events.map(|event| event.subject.clone()).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert!(!of_edges(&live).is_empty());
+    assert_eq!(of_edges(&live), of_edges(&initial));
 }

@@ -57,7 +57,7 @@ fn json_lines(observer: &Observer) -> Result<(), CliError> {
 /// Writes events to standard output until the observer ends, which it is told to when `stop` says so, or until nobody reads
 /// them any more.
 pub(super) fn show_events(observer: &Observer, mut stop: impl FnMut() -> bool) -> Result<(), CliError> {
-    let mut consumer = observer.consumer(Initial::Events);
+    let mut consumer = observer.consumer(Initial::Events)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut stopping = false;
     loop {
@@ -131,6 +131,7 @@ mod tests {
             severity: Severity::Warn,
             initial: true,
             learning: false,
+            sampling_ratio: None,
             subject: "a\nb".into(),
             data: EventData::Gap(Gap { reason: GapReason::MapBound, count: 3, healed: false, at }),
         })

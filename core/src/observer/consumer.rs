@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use servicemap_map::changes::{Batch, Cursor};
-use servicemap_map::model::{Event, Snapshot, Timestamp};
+use servicemap_map::model::{Event, EventTypes, Snapshot, Timestamp};
 
 use super::shared::{Inner, Shared, deadline};
 
@@ -46,12 +46,39 @@ pub struct Consumer {
     cursor: Option<Cursor>,
     /// Initial events that did not fit into the batches so far.
     pending: VecDeque<Arc<Event>>,
+    /// What it asks for.
+    types: EventTypes,
+    /// Where the next batch begins, if events were skipped since the last one.
+    skipped_from: Option<u64>,
     wakes: u64,
+    _seat: Seat,
+}
+
+/// One of the places that there are for consumers; free again when it is dropped.
+#[derive(Debug)]
+struct Seat(Arc<Shared>);
+
+impl Seat {
+    fn take(shared: &Arc<Shared>) -> Option<Self> {
+        let mut inner = shared.lock();
+        let has_room = inner.consumers < inner.max_consumers;
+        inner.consumers += usize::from(has_room);
+        has_room.then(|| Self(shared.clone()))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.lock().consumers -= 1;
+    }
 }
 
 impl Consumer {
-    pub(super) fn new(initial: Initial, wakes: u64) -> Self {
-        Self { initial, cursor: None, pending: VecDeque::new(), wakes }
+    /// `None` where there are as many as may be.
+    pub(super) fn new(shared: &Arc<Shared>, initial: Initial, types: EventTypes) -> Option<Self> {
+        let (seat, wakes) = (Seat::take(shared)?, shared.wakes());
+        let pending = VecDeque::new();
+        Some(Self { initial, cursor: None, pending, types, skipped_from: None, wakes, _seat: seat })
     }
 
     pub(super) fn next(&mut self, shared: &Shared, max: usize, timeout: Duration) -> Next {
@@ -81,7 +108,10 @@ impl Consumer {
                 self.cursor = Some(cursor);
                 match self.initial {
                     Initial::Snapshot => return Some(Self::snapshot(inner, Batch::empty_at(cursor), now)),
-                    Initial::Events => self.pending = inner.map.initial_events(now).into(),
+                    Initial::Events => {
+                        let all = inner.map.initial_events(now).into_iter();
+                        self.pending = all.filter(|event| self.types.contains(event.event_type)).collect();
+                    }
                     Initial::Nothing => {}
                 }
                 cursor
@@ -92,14 +122,17 @@ impl Consumer {
             let events = self.pending.drain(..max.min(self.pending.len())).collect();
             return Some(Next::Batch { batch: Batch { events, ..Batch::empty_at(cursor) }, snapshot: None });
         }
-        let batch = inner.map.log().read(&mut cursor, max);
+        let mut batch = inner.map.log().read_of(&mut cursor, max, self.types);
         self.cursor = Some(cursor);
         if batch.lost > 0 {
+            self.skipped_from = None;
             return Some(Self::snapshot(inner, batch, now));
         }
         if batch.events.is_empty() {
+            self.skipped_from.get_or_insert(batch.first);
             return inner.ended.then_some(Next::Ended);
         }
+        batch.first = self.skipped_from.take().unwrap_or(batch.first);
         Some(Next::Batch { batch, snapshot: None })
     }
 

@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use servicemap_map::agents::Record;
-use servicemap_map::model::{ObserverInfo, Readings, Snapshot};
+use servicemap_map::model::{EventTypes, ObserverInfo, Readings, Snapshot};
 
 use crate::capture::{Capture, CaptureError, CaptureSettings};
 use crate::kubernetes::{self, Kubernetes, KubernetesError};
@@ -42,6 +42,9 @@ pub enum ObserverError {
     /// `start` was called a second time.
     #[error("the observer {0:?} was started before: make a new one to start again")]
     AlreadyStarted(String),
+    /// There are as many consumers as may be.
+    #[error("{0} consumers take events already, and more may not: end one, or set max_consumers higher")]
+    TooManyConsumers(usize),
     /// A thread could not be made.
     #[error("cannot start the thread of the observer: {0}: raise the limit of processes (ulimit -u)")]
     Thread(std::io::Error),
@@ -132,9 +135,16 @@ impl Observer {
         self.shared.take_records(records);
     }
 
-    /// A new consumer of events, with its own place in the log.
-    pub fn consumer(&self, initial: Initial) -> Consumer {
-        Consumer::new(initial, self.shared.wakes())
+    /// A new consumer of events, with its own place in the log, of the types that the settings name.
+    pub fn consumer(&self, initial: Initial) -> Result<Consumer, ObserverError> {
+        self.consumer_of(initial, self.settings.events)
+    }
+
+    /// The same of other types. An event of another type is no hole: batches cover it. Losses are counted of all types,
+    /// since what was lost is not known.
+    pub fn consumer_of(&self, initial: Initial, types: EventTypes) -> Result<Consumer, ObserverError> {
+        let most = self.settings.max_consumers;
+        Consumer::new(&self.shared, initial, types).ok_or(ObserverError::TooManyConsumers(most))
     }
 
     /// The next events, at most `max`, waiting at most `timeout`. The first batch comes once the map knows everything

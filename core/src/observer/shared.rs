@@ -39,6 +39,9 @@ pub(super) struct Inner {
     pub(super) kubernetes: Option<Arc<Figures>>,
     /// Its part in a cluster of agents.
     pub(super) part: Part,
+    /// How many consumers there are, and may be.
+    pub(super) consumers: usize,
+    pub(super) max_consumers: usize,
     /// Counts [`Shared::wake`] calls.
     pub(super) wakes: u64,
     /// The thread was begun.
@@ -66,6 +69,7 @@ pub(super) struct Shared {
     changed: Condvar,
     info: ObserverInfo,
     clock: Clock,
+    max_label_values: usize,
 }
 
 impl FactSink for Shared {
@@ -115,12 +119,20 @@ impl Shared {
             processing: BTreeMap::new(),
             kubernetes: None,
             part: Part::new(settings, run_id, started_at),
+            consumers: 0,
+            max_consumers: settings.max_consumers,
             wakes: 0,
             started: false,
             stopping: false,
             ended: false,
         };
-        Self { inner: Mutex::new(inner), changed: Condvar::new(), info, clock }
+        Self {
+            inner: Mutex::new(inner),
+            changed: Condvar::new(),
+            info,
+            clock,
+            max_label_values: settings.map.max_label_values,
+        }
     }
 
     /// The time, which the pure half never reads by itself.
@@ -263,6 +275,7 @@ impl Shared {
             capture: inner.capture,
             agents: inner.part.statistics(),
             k8s_api_calls,
+            max_label_values: self.max_label_values,
             processing,
         }
     }

@@ -47,7 +47,7 @@ fn next(observer: &Observer, consumer: &mut Consumer) -> Next {
 fn a_consumer_that_starts_with_a_snapshot_gets_it_first_and_then_what_comes() {
     let observer = started(|_| {});
     happen(&observer, 1);
-    let mut consumer = observer.consumer(Initial::Snapshot);
+    let mut consumer = observer.consumer(Initial::Snapshot).unwrap();
     let Next::Batch { batch, snapshot: Some(snapshot) } = next(&observer, &mut consumer) else { panic!() };
     assert!(batch.events.is_empty());
     assert_eq!((snapshot.sequence, snapshot.gaps.len()), (1, 1));
@@ -66,7 +66,7 @@ fn initial_events_come_in_batches_no_larger_than_asked_for() {
         observer.shared.lock().map.apply(Fact { at, origin, body: FactBody::Gap(gap) });
     }
     happen(&observer, 1);
-    let mut consumer = observer.consumer(Initial::Events);
+    let mut consumer = observer.consumer(Initial::Events).unwrap();
     let mut seen = Vec::new();
     for _ in 0..3 {
         let Next::Batch { batch, .. } = observer.next(&mut consumer, 1, SOON) else { panic!() };
@@ -79,7 +79,7 @@ fn initial_events_come_in_batches_no_larger_than_asked_for() {
 #[test]
 fn a_consumer_that_falls_behind_is_told_how_much_it_missed_and_gets_a_snapshot() {
     let observer = started(|settings| settings.map.buffer_size = 2);
-    let mut consumer = observer.consumer(Initial::Nothing);
+    let mut consumer = observer.consumer(Initial::Nothing).unwrap();
     assert!(matches!(observer.next(&mut consumer, 100, Duration::ZERO), Next::Timeout));
     happen(&observer, 5);
     let Next::Batch { batch, snapshot: Some(snapshot) } = next(&observer, &mut consumer) else { panic!() };
@@ -92,7 +92,7 @@ fn a_consumer_that_falls_behind_is_told_how_much_it_missed_and_gets_a_snapshot()
 #[test]
 fn a_wake_ends_one_wait_also_one_that_begins_later() {
     let observer = started(|_| {});
-    let mut consumer = observer.consumer(Initial::Nothing);
+    let mut consumer = observer.consumer(Initial::Nothing).unwrap();
     observer.wake();
     assert!(matches!(next(&observer, &mut consumer), Next::Woken));
     assert!(matches!(observer.next(&mut consumer, 1, Duration::ZERO), Next::Timeout));
@@ -101,7 +101,7 @@ fn a_wake_ends_one_wait_also_one_that_begins_later() {
 #[test]
 fn a_wait_without_end_ends_with_the_observer() {
     let observer = started(|_| {});
-    let mut consumer = observer.consumer(Initial::Nothing);
+    let mut consumer = observer.consumer(Initial::Nothing).unwrap();
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| observer.next(&mut consumer, 1, Duration::MAX));
         observer.shutdown(Duration::MAX).unwrap();
@@ -113,7 +113,7 @@ fn a_wait_without_end_ends_with_the_observer() {
 #[test]
 fn what_waits_to_be_told_is_told_before_the_end() {
     let observer = started(|settings| settings.map.min_emit_interval = Duration::from_hours(1));
-    let mut consumer = observer.consumer(Initial::Nothing);
+    let mut consumer = observer.consumer(Initial::Nothing).unwrap();
     assert!(matches!(observer.next(&mut consumer, 1, Duration::ZERO), Next::Timeout));
     happen(&observer, 2);
     observer.shutdown(SOON).unwrap();
@@ -125,7 +125,7 @@ fn what_waits_to_be_told_is_told_before_the_end() {
 #[test]
 fn an_observer_starts_once_and_may_be_shut_down_at_any_time() {
     let never_started = observer(|_| {});
-    let mut consumer = never_started.consumer(Initial::Events);
+    let mut consumer = never_started.consumer(Initial::Events).unwrap();
     never_started.shutdown(SOON).unwrap();
     assert!(matches!(next(&never_started, &mut consumer), Next::Ended));
     assert!(!never_started.wait_ready(SOON));
@@ -178,4 +178,52 @@ fn a_recorded_observer_is_replayed_to_what_it_told() {
     let run = told(&observer.shared.lock().map, now);
     assert_eq!(run.0.len(), 3);
     assert_eq!(told(&map, now), run);
+}
+
+#[test]
+fn a_consumer_gets_the_types_that_it_asks_for_and_no_holes() {
+    let observer = started(|_| {});
+    let only = |event_type| servicemap_map::model::EventTypes::of(&[event_type]);
+    let mut gaps = observer.consumer_of(Initial::Nothing, only(EventType::CaptureGap)).unwrap();
+    let mut others = observer.consumer_of(Initial::Nothing, only(EventType::HealthChanged)).unwrap();
+    for consumer in [&mut gaps, &mut others] {
+        assert!(matches!(observer.next(consumer, 100, Duration::ZERO), Next::Timeout));
+    }
+    happen(&observer, 3);
+    assert!(matches!(observer.next(&mut others, 100, Duration::ZERO), Next::Timeout), "none of its type");
+    let Next::Batch { batch, .. } = next(&observer, &mut gaps) else { panic!() };
+    assert_eq!((batch.first, batch.next, batch.lost, batch.events.len()), (1, 4, 0, 3));
+    happen(&observer, 2);
+    observer.shutdown(SOON).unwrap();
+    assert!(matches!(next(&observer, &mut others), Next::Ended));
+}
+
+#[test]
+fn a_batch_begins_where_the_last_one_ended_whatever_was_skipped_in_between() {
+    let observer = started(|settings| settings.map.emission_mode = servicemap_map::EmissionMode::Full);
+    let types = servicemap_map::model::EventTypes::of(&[EventType::TopologyChanged]);
+    let mut consumer = observer.consumer_of(Initial::Nothing, types).unwrap();
+    assert!(matches!(observer.next(&mut consumer, 100, Duration::ZERO), Next::Timeout));
+    happen(&observer, 3);
+    assert!(matches!(observer.next(&mut consumer, 100, Duration::ZERO), Next::Timeout), "all were skipped");
+    happen(&observer, 2);
+    let later = observer.shared.now() + observer.settings.map.full_snapshot_interval;
+    observer.shared.lock().map.advance(later);
+    observer.shared.notify();
+    let Next::Batch { batch, snapshot: None } = next(&observer, &mut consumer) else { panic!() };
+    assert_eq!((batch.first, batch.lost, batch.events.len()), (1, 0, 1));
+    assert_eq!(batch.next, batch.events[0].sequence + 1);
+}
+
+#[test]
+fn ten_times_as_many_consumers_as_may_be_are_refused_with_the_mend() {
+    let observer = observer(|settings| settings.max_consumers = 3);
+    let mut seated: Vec<_> = (0..3).map(|_| observer.consumer(Initial::Nothing).unwrap()).collect();
+    for _ in 3..30 {
+        let refused = observer.consumer(Initial::Nothing).unwrap_err().to_string();
+        assert!(refused.starts_with("3 consumers take events already"), "{refused}");
+        assert!(refused.ends_with("set max_consumers higher"), "{refused}");
+    }
+    seated.pop();
+    observer.consumer(Initial::Nothing).unwrap();
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use servicemap_map::model::EventTypes;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -86,7 +87,10 @@ pub async fn run(config: Config, shutdown: watch::Receiver<bool>) -> Result<(), 
     let doors = open_doors(&config).await?;
     let observers = start_observers(&config).await?;
     let mut running = Running::default();
-    running.start(&config, &observers, opened);
+    if let Err(refused) = running.start(&config, &observers, opened) {
+        stop_observers(observers).await?;
+        return Err(refused);
+    }
     running.open(doors, &observers);
     let outcome = wait(&observers, shutdown).await;
     // Agents that send on are told to try again: the next instance takes it.
@@ -134,6 +138,7 @@ async fn open_doors(config: &Config) -> Result<Vec<(String, otlp_receiver::Serve
 
 /// One observer, shared by every pipeline that names its receiver.
 struct Receiver {
+    id: String,
     observer: Observer,
     settings: Settings,
 }
@@ -153,7 +158,8 @@ async fn start_observers(config: &Config) -> Result<BTreeMap<String, Receiver>, 
             stop_observers(observers).await?;
             return Err(RunError::Observer { id: id.clone(), source });
         }
-        observers.insert(id.clone(), Receiver { observer, settings: (**settings).clone() });
+        let receiver = Receiver { id: id.clone(), observer, settings: (**settings).clone() };
+        observers.insert(id.clone(), receiver);
     }
     Ok(observers)
 }
@@ -226,18 +232,21 @@ impl Running {
         config: &Config,
         observers: &BTreeMap<String, Receiver>,
         mut opened: BTreeMap<String, Opened>,
-    ) {
+    ) -> Result<(), RunError> {
         for pipeline in &config.pipelines {
             let sinks = self.sinks(pipeline, observers, &mut opened);
             for receiver in pipeline.receivers.iter().filter_map(|id| observers.get(id)) {
                 match pipeline.signal {
-                    Signal::Logs => self.start_logs(receiver, sinks.clone()),
-                    Signal::Metrics => self.start_metrics(receiver, sinks.clone()),
+                    Signal::Logs => self.start_logs(config, receiver, &sinks)?,
+                    Signal::Metrics => {
+                        self.start_metrics(receiver, sinks.iter().map(|(_, sink)| sink.clone()).collect());
+                    }
                 }
             }
         }
         // The pumps have their own: the queues are to close when the pumps end.
         self.queues.clear();
+        Ok(())
     }
 
     /// Lets agents in.
@@ -266,20 +275,21 @@ impl Running {
         }
     }
 
-    /// Where a pipeline's signal goes; servers are started here.
+    /// Where a pipeline's signal goes, by exporter; servers are started here.
     fn sinks(
         &mut self,
         pipeline: &Pipeline,
         observers: &BTreeMap<String, Receiver>,
         opened: &mut BTreeMap<String, Opened>,
-    ) -> Vec<Sink> {
+    ) -> Vec<(String, Sink)> {
         let mut sinks = Vec::new();
         for id in &pipeline.exporters {
             match opened.get(id) {
                 Some(Opened::OtlpGrpc(connection)) => {
-                    sinks.push(Sink::Otlp(self.queue(id, connection, pipeline.signal)));
+                    let queue = self.queue(id, connection, pipeline.signal);
+                    sinks.push((id.clone(), Sink::Otlp(queue)));
                 }
-                Some(Opened::Debug(sink)) => sinks.push(Sink::Debug(sink.clone())),
+                Some(Opened::Debug(sink)) => sinks.push((id.clone(), Sink::Debug(sink.clone()))),
                 Some(Opened::Prometheus(_)) => {
                     let receiver = pipeline.receivers.first().and_then(|id| observers.get(id));
                     if let (Some(Opened::Prometheus(server)), Some(receiver)) = (opened.remove(id), receiver)
@@ -311,21 +321,44 @@ impl Running {
         queue
     }
 
-    fn start_logs(&mut self, receiver: &Receiver, sinks: Vec<Sink>) {
-        let (observer, labels) = (receiver.observer.clone(), receiver.settings.labels.clone());
+    fn start_logs(
+        &mut self,
+        config: &Config,
+        receiver: &Receiver,
+        sinks: &[(String, Sink)],
+    ) -> Result<(), RunError> {
+        let observer = receiver.observer.clone();
         if receiver.settings.role == Role::Agent {
+            let sinks: Vec<_> = sinks.iter().map(|(_, sink)| sink.clone()).collect();
             self.pumps.push(tokio::task::spawn_blocking(move || {
                 let mut reporter = observer.reporter();
                 let next = || observer.next_records(&mut reporter, PULL_TIMEOUT);
                 pump_records(next, || observer.info(), &sinks);
             }));
-            return;
+            return Ok(());
         }
-        self.pumps.push(tokio::task::spawn_blocking(move || {
-            let mut consumer = observer.consumer(Initial::Snapshot);
-            let next = || observer.next(&mut consumer, BATCH_EVENTS, PULL_TIMEOUT);
-            pump_logs(next, || observer.info(), &labels, &sinks);
-        }));
+        // Exporters that ask for the same types share a consumer, and what is encoded for them.
+        let mut by_types: Vec<(EventTypes, Vec<Sink>)> = Vec::new();
+        for (id, sink) in sinks {
+            let exporter = config.exporters.iter().find(|(name, _)| name == id);
+            let types = exporter.and_then(|(_, exporter)| exporter.events());
+            let types = types.unwrap_or(receiver.settings.events);
+            match by_types.iter_mut().find(|(known, _)| *known == types) {
+                Some((_, sinks)) => sinks.push(sink.clone()),
+                None => by_types.push((types, vec![sink.clone()])),
+            }
+        }
+        for (types, sinks) in by_types {
+            let consumer = observer.consumer_of(Initial::Snapshot, types);
+            let mut consumer =
+                consumer.map_err(|source| RunError::Observer { id: receiver.id.clone(), source })?;
+            let (observer, labels) = (observer.clone(), receiver.settings.labels.clone());
+            self.pumps.push(tokio::task::spawn_blocking(move || {
+                let next = || observer.next(&mut consumer, BATCH_EVENTS, PULL_TIMEOUT);
+                pump_logs(next, || observer.info(), &labels, &sinks);
+            }));
+        }
+        Ok(())
     }
 
     fn start_metrics(&mut self, receiver: &Receiver, sinks: Vec<Sink>) {

@@ -15,12 +15,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use servicemap_map::MapSettings;
-use servicemap_map::model::AddressRange;
+use servicemap_map::model::{AddressRange, EventTypes};
 
 use crate::capture::HookChoice;
 
 pub use host::machine_name;
 pub use labels::LabelFilter;
+pub(crate) use read::event_types;
 
 use reader::{Problem, Section};
 use tree::Node;
@@ -29,6 +30,10 @@ use tree::Node;
 const DEFAULT_NAME: &str = "servicemap";
 /// Edges that get metric series of their own: 18 series each, ten of them the histogram of connect latency, so 36,000 series, which one Prometheus takes easily.
 pub const DEFAULT_MAX_EDGE_SERIES: usize = 2_000;
+
+/// Consumers at a time: far more than pipelines and channels have, and few enough that one who makes them without end
+/// learns so.
+const DEFAULT_MAX_CONSUMERS: usize = 100;
 
 /// What part an observer has in a cluster of agents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,6 +84,10 @@ pub struct Settings {
     /// Directory in which what was told is kept from one run to the next: it is not told as new then. `None`: it is, and
     /// detections are marked as learning.
     pub state_dir: Option<PathBuf>,
+    /// Types of events that consumers get which do not ask for others (all).
+    pub events: EventTypes,
+    /// Consumers of events at a time (100); one more is an error.
+    pub max_consumers: usize,
     /// Settings of the map.
     pub map: MapSettings,
 }
@@ -103,6 +112,8 @@ impl Default for Settings {
             collection_interval: Duration::from_secs(10),
             max_edge_series: DEFAULT_MAX_EDGE_SERIES,
             state_dir: None,
+            events: EventTypes::ALL,
+            max_consumers: DEFAULT_MAX_CONSUMERS,
             map: MapSettings { host: machine_name().into(), ..MapSettings::default() },
         }
     }

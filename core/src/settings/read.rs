@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use servicemap_map::model::EventTypes;
 use servicemap_map::{EmissionMode, EnvironmentRule, EnvironmentSettings, HealthSettings, MapSettings};
 
 use super::ranges::{cluster_ranges, named_ranges};
@@ -43,6 +44,10 @@ const FLOWS: RangeInclusive<u64> = 1..=10_000_000;
 const EXTERNALS: RangeInclusive<u64> = 0..=1_000_000;
 /// Edges with series of their own; with 0 none has.
 const EDGE_SERIES: RangeInclusive<u64> = 0..=1_000_000;
+/// Series of a counter; with 0 all are one.
+const LABEL_VALUES: RangeInclusive<u64> = 0..=1_000_000;
+/// Consumers: each holds a place in the log, and at its start as many initial events as the map has things.
+const CONSUMERS: RangeInclusive<u64> = 1..=10_000;
 /// Attempts below which a share says nothing.
 const ATTEMPTS: RangeInclusive<u64> = 1..=1_000_000;
 /// Changes of readiness: one is only seen with the one before.
@@ -82,6 +87,8 @@ pub(super) fn settings(section: &mut Section<'_, '_>) -> Settings {
             .unwrap_or(default.collection_interval),
         max_edge_series: section.count("max_edge_series", EDGE_SERIES).unwrap_or(default.max_edge_series),
         state_dir: state_dir(section, role),
+        events: event_types(section).unwrap_or_default(),
+        max_consumers: section.count("max_consumers", CONSUMERS).unwrap_or(default.max_consumers),
         map: map(section, default.map),
     }
 }
@@ -95,6 +102,19 @@ fn cgroup_root(section: &mut Section<'_, '_>) -> Option<String> {
         section.problem("cgroup_root", message);
     }
     Some(root)
+}
+
+/// The types of events that a consumer gets: of the receiver, and of each exporter.
+pub(crate) fn event_types(section: &mut Section<'_, '_>) -> Option<EventTypes> {
+    let words = section.texts("events")?;
+    let mut types = EventTypes::of(&[]);
+    for word in words {
+        match word.parse() {
+            Ok(more) => types = types.with(more),
+            Err(unknown) => section.problem("events", unknown.to_string()),
+        }
+    }
+    Some(types)
 }
 
 /// An agent tells no events.
@@ -144,11 +164,16 @@ fn map(section: &mut Section<'_, '_>, default: MapSettings) -> MapSettings {
             .unwrap_or(default.full_snapshot_interval),
         min_emit_interval: section.duration("min_emit_interval", WAIT).unwrap_or(default.min_emit_interval),
         debounce_window: section.duration("debounce_window", WAIT).unwrap_or(default.debounce_window),
+        returning_connections: section.flag("returning_connections").unwrap_or(default.returning_connections),
+        connection_sampling_ratio: section
+            .number("connection_sampling_ratio", RATIO)
+            .unwrap_or(default.connection_sampling_ratio),
         learning_period: section.duration("learning_period", LEARNING).unwrap_or(default.learning_period),
         buffer_size: section.count("buffer_size", EVENTS).unwrap_or(default.buffer_size),
         max_services: section.count("max_services", SERVICES).unwrap_or(default.max_services),
         max_flows: section.count("max_flows", FLOWS).unwrap_or(default.max_flows),
         max_externals: section.count("max_externals", EXTERNALS).unwrap_or(default.max_externals),
+        max_label_values: section.count("max_label_values", LABEL_VALUES).unwrap_or(default.max_label_values),
         named_ranges: named_ranges(section),
         kubelet_probes: section.flag("kubelet_probes").unwrap_or(default.kubelet_probes),
         environments: section.section("environments", environments),

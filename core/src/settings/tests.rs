@@ -1,3 +1,5 @@
+use servicemap_map::model::EventType;
+
 use super::*;
 
 fn problems(json: &str) -> Vec<String> {
@@ -42,7 +44,7 @@ fn every_name_is_read() {
         "enable_ebpf":false,"service_timeout":"11s","connection_timeout":"12s","emission_mode":"full","full_snapshot_interval":"13s",
         "min_emit_interval":"14s","debounce_window":"15s","learning_period":"0","drain_interval":"200ms","refresh_interval":"17s","dependency_retention":"16h","orphan_after":"18m",
         "max_services":17,"max_flows":18,"max_externals":0,"host_name":"h","capture_hook":"raw_tp","collection_interval":"19s",
-        "max_edge_series":20,"state_dir":"/var/lib/servicemap","kubelet_probes":true,"named_ranges":{"office":["192.0.2.0/24","2001:db8::/32"],"partner":["198.51.100.7"]},
+        "max_edge_series":20,"state_dir":"/var/lib/servicemap","events":["basic","capture.gap"],"max_consumers":3,"max_label_values":27,"returning_connections":true,"connection_sampling_ratio":0.25,"kubelet_probes":true,"named_ranges":{"office":["192.0.2.0/24","2001:db8::/32"],"partner":["198.51.100.7"]},
         "environments":{"namespace_label":"env","names":{"prod":["prod-*","shop/api"],"staging":["stage"]}},
         "health":{"window":"21s","unhealthy_ratio":0.6,"unhealthy_min_attempts":22,"degraded_ratio":0.1,"degraded_min_attempts":23,
                   "degraded_slow_ratio":0.2,"degraded_ready_ratio":0.9,"flap_changes":5,"flap_window":"27s",
@@ -66,6 +68,8 @@ fn every_name_is_read() {
         collection_interval: s(19),
         max_edge_series: 20,
         state_dir: Some("/var/lib/servicemap".into()),
+        events: EventTypes::BASIC.with(EventTypes::of(&[EventType::CaptureGap])),
+        max_consumers: 3,
         map: MapSettings {
             host: "h".into(),
             cluster: "c".into(),
@@ -82,6 +86,9 @@ fn every_name_is_read() {
             max_services: 17,
             max_flows: 18,
             max_externals: 0,
+            max_label_values: 27,
+            returning_connections: true,
+            connection_sampling_ratio: 0.25,
             kubelet_probes: true,
             named_ranges: named_ranges(&[
                 ("office", "192.0.2.0/24"),
@@ -209,6 +216,24 @@ fn a_cluster_instance_counts_nothing_itself() {
     assert!(!Settings::from_json(br#"{"role":"cluster"}"#).unwrap().enable_ebpf);
     let refused = Settings::from_json(br#"{"role":"cluster","enable_ebpf":true}"#).unwrap_err();
     assert!(refused.to_string().contains("run an agent on this machine, too"), "{refused}");
+}
+
+#[test]
+fn a_type_of_events_that_there_is_not_is_refused_with_those_that_there_are() {
+    let told = problems(r#"{"events":["basic","connection.gone"]}"#);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0]
+            .starts_with(r#"events: unknown type of events "connection.gone"; write some of all, basic, "#)
+    );
+}
+
+#[test]
+fn a_share_of_edges_is_from_none_to_all() {
+    assert_eq!(
+        problems(r#"{"connection_sampling_ratio":10}"#),
+        ["connection_sampling_ratio: 10 is out of range; write a value from 0 to 1"]
+    );
 }
 
 #[test]

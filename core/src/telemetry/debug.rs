@@ -8,9 +8,10 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, metric, number_data_point};
-use servicemap_map::model::Timestamp;
+use servicemap_map::model::{EventTypes, Timestamp};
 
 use super::metrics::data_points;
+use crate::settings::event_types;
 use crate::settings::reader::Section;
 
 /// Bytes of a body that are shown, unless everything is: a snapshot's may have a million.
@@ -33,6 +34,8 @@ pub enum Verbosity {
 pub struct Settings {
     /// How much is shown.
     pub verbosity: Verbosity,
+    /// Types of events that it gets; `None` for those of the receiver.
+    pub events: Option<EventTypes>,
 }
 
 impl Settings {
@@ -40,7 +43,8 @@ impl Settings {
     pub fn read(section: &mut Section<'_, '_>) -> Self {
         let choices =
             [("basic", Verbosity::Basic), ("normal", Verbosity::Normal), ("detailed", Verbosity::Detailed)];
-        Self { verbosity: section.choice("verbosity", &choices).unwrap_or_default() }
+        let verbosity = section.choice("verbosity", &choices).unwrap_or_default();
+        Self { verbosity, events: event_types(section) }
     }
 }
 
@@ -216,7 +220,7 @@ mod tests {
         let mut out = Vec::new();
         show_metrics(&mut out, "debug/m", &requests[0], Verbosity::Normal).unwrap();
         let shown = String::from_utf8(out).unwrap();
-        assert!(shown.starts_with("debug/m: 25 metrics with "), "{shown}");
+        assert!(shown.starts_with("debug/m: 26 metrics with "), "{shown}");
         assert!(shown.contains("  servicemap.facts{} 12\n"), "{shown}");
         assert!(
             shown.contains("  servicemap.ebpf.events{servicemap.ebpf.event_type=\"connect\"} 21\n"),

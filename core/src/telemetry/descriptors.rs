@@ -363,6 +363,16 @@ pub static EVENTS: Descriptor = Descriptor {
     help: "Events that were written to the event log.",
 };
 
+/// Events of edges that are not in the sample.
+pub static EVENTS_SAMPLED_OUT: Descriptor = Descriptor {
+    prometheus: "servicemap_events_sampled_out_total",
+    otlp: "servicemap.events.sampled_out",
+    kind: Kind::Counter,
+    unit: "{event}",
+    labels: &[],
+    help: "Events about connections that were not told because their edges are not among the share that is.",
+};
+
 /// What the bounds of the map met.
 pub static BOUNDED: Descriptor = Descriptor {
     prometheus: "servicemap_bounded_total",
@@ -434,7 +444,7 @@ pub static AGENT_RECORDS_MISSING: Descriptor = Descriptor {
 };
 
 /// Every metric, in the order in which they are shown.
-pub static ALL: [&Descriptor; 30] = [
+pub static ALL: [&Descriptor; 31] = [
     &SERVICES_DISCOVERED,
     &SERVICES_REMOVED,
     &SERVICES_ACTIVE,
@@ -458,6 +468,7 @@ pub static ALL: [&Descriptor; 30] = [
     &FACTS,
     &FACTS_REPEATED,
     &EVENTS,
+    &EVENTS_SAMPLED_OUT,
     &BOUNDED,
     &CAPTURE_DEGRADED,
     &CAPTURE_MENDED,

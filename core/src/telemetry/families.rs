@@ -10,6 +10,9 @@ use servicemap_map::model::{
 
 use super::descriptors::{self as metric, Descriptor};
 
+/// The value of a label that stands for all beyond the bound.
+const OTHER: &str = "~other";
+
 /// The value of a label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelValue<'a> {
@@ -143,7 +146,8 @@ impl<'a> Builder<'a> {
         ]
     }
 
-    /// Services in the map and those of them that are unhealthy, the same namespaces in both.
+    /// Services in the map and those of them that are unhealthy, the same namespaces in both. Beyond the bound those that
+    /// come last in the alphabet are together.
     fn services_by_namespace(&self) -> (Vec<Point<'a>>, Vec<Point<'a>>) {
         let mut counts: BTreeMap<(&str, bool), (u64, u64)> = BTreeMap::new();
         for service in &self.readings.snapshot.services {
@@ -152,6 +156,15 @@ impl<'a> Builder<'a> {
                 .or_default();
             *active += 1;
             *unhealthy += u64::from(service.health.status == HealthStatus::Unhealthy);
+        }
+        let mut rest = (0, 0);
+        while counts.len() > self.readings.max_label_values
+            && let Some((_, (active, unhealthy))) = counts.pop_last()
+        {
+            rest = (rest.0 + active, rest.1 + unhealthy);
+        }
+        if rest.0 > 0 {
+            counts.insert((OTHER, false), rest);
         }
         counts
             .into_iter()
@@ -234,6 +247,7 @@ impl<'a> Builder<'a> {
             family(&metric::FACTS, [self.point([], statistics.facts)]),
             family(&metric::FACTS_REPEATED, [self.point([], statistics.facts_repeated)]),
             family(&metric::EVENTS, [self.point([], statistics.events)]),
+            family(&metric::EVENTS_SAMPLED_OUT, [self.point([], statistics.events_sampled_out)]),
             family(&metric::BOUNDED, bounded),
             family(&metric::CAPTURE_DEGRADED, degraded),
             family(&metric::CAPTURE_MENDED, [self.point([], capture.mended)]),
@@ -290,6 +304,10 @@ fn edge_point<'a>(connection: &'a Connection, more: Option<&'a str>, count: u64)
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use servicemap_map::model::Service;
+
     use super::super::descriptors::ALL;
     use super::super::fixtures;
     use super::*;
@@ -315,6 +333,26 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn namespaces_over_the_bound_are_counted_together() {
+        let mut readings = fixtures::readings();
+        let one = readings.snapshot.services[0].clone();
+        let mut snapshot = fixtures::snapshot();
+        snapshot.services = (0..1_000)
+            .map(|n| Arc::new(Service { namespace: format!("ns-{n:03}").into(), ..Service::clone(&one) }))
+            .collect();
+        readings.snapshot = Arc::new(snapshot);
+        let families = families(&readings, 1);
+        let active = families.iter().find(|family| family.descriptor == &metric::SERVICES_ACTIVE).unwrap();
+        let value = |name: &str| {
+            let found = active.points.iter().find(|point| point.labels[0].text == name);
+            found.map(|point| point.value)
+        };
+        assert_eq!(active.points.len(), readings.max_label_values + 1);
+        assert_eq!(value("ns-099"), Some(PointValue::Count(1)));
+        assert_eq!((value("ns-100"), value(OTHER)), (None, Some(PointValue::Count(900))));
     }
 
     #[test]

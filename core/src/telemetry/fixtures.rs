@@ -148,6 +148,7 @@ pub(crate) fn readings() -> Readings {
             facts: 12,
             facts_repeated: 13,
             closes_without_open: 15,
+            events_sampled_out: 17,
             bounded: BTreeMap::from([(Bound::Services, 16)]),
             events: 14,
         },
@@ -164,6 +165,7 @@ pub(crate) fn readings() -> Readings {
         },
         agents: None,
         k8s_api_calls: BTreeMap::new(),
+        max_label_values: 100,
         processing: BTreeMap::from([("drain", drain)]),
     }
 }
@@ -180,6 +182,7 @@ pub(crate) fn event(event_type: EventType, severity: Severity, data: EventData) 
         severity,
         initial: false,
         learning: false,
+        sampling_ratio: None,
         subject: subject.into(),
         data,
     })

@@ -78,6 +78,9 @@ fn event_record(event: &Event) -> LogRecord {
     if event.learning {
         attributes.push(otlp::flag("servicemap.learning", true));
     }
+    if let Some(ratio) = event.sampling_ratio {
+        attributes.push(otlp::double("servicemap.sampling.ratio", ratio));
+    }
     let body = attributes::describe(event, &mut attributes);
     record(
         format!("servicemap.{}", event.event_type),

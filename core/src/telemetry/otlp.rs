@@ -26,6 +26,11 @@ pub(super) fn integer(key: impl Into<String>, value: u64) -> KeyValue {
     attribute(key, Value::IntValue(i64::try_from(value).unwrap_or(i64::MAX)))
 }
 
+/// A number that need not be whole.
+pub(super) fn double(key: impl Into<String>, value: f64) -> KeyValue {
+    attribute(key, Value::DoubleValue(value))
+}
+
 /// A flag.
 pub(super) fn flag(key: impl Into<String>, value: bool) -> KeyValue {
     attribute(key, Value::BoolValue(value))

@@ -40,6 +40,7 @@ fn names_and_labels_are_the_documented_ones() {
         "servicemap_facts_total 12",
         "servicemap_facts_repeated_total 13",
         "servicemap_events_total 14",
+        "servicemap_events_sampled_out_total 17",
         r#"servicemap_bounded_total{bound="services"} 16"#,
         r#"servicemap_bounded_total{bound="flows"} 0"#,
         "servicemap_edges_left_out 0",

@@ -25,7 +25,7 @@ use crate::status::Status;
 pub(super) fn observer() -> *mut Observer {
     let settings = Settings { enable_ebpf: false, ..Settings::default() };
     let options = Options { settings, initial: Initial::Events };
-    Box::into_raw(Box::new(Observer { handle: Handle::new(options) }))
+    Box::into_raw(Box::new(Observer { handle: Handle::new(options).expect("a handle") }))
 }
 
 /// Bytes that a function lent.
@@ -164,6 +164,7 @@ pub(super) fn event(event_type: EventType, sequence: u64, data: EventData) -> Ar
         severity: Severity::Info,
         initial: false,
         learning: false,
+        sampling_ratio: None,
         subject: "subject".into(),
         data,
     })

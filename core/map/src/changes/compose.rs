@@ -14,6 +14,8 @@ pub(crate) struct Composer {
     pub(crate) cluster: Arc<str>,
     pub(crate) run: RunId,
     pub(crate) started_at: Timestamp,
+    /// The share of edges of which `connection.*` events are told, where that is not all.
+    pub(crate) sampling_ratio: Option<f64>,
     /// How long after the start; nothing where earlier runs have learned.
     pub(crate) learning_period: Duration,
 }
@@ -35,7 +37,8 @@ impl Composer {
         let severity =
             if event_type == EventType::ConnectionFailed { Severity::Warn } else { Severity::Debug };
         let subject = connection.edge.key();
-        self.event(event_type, subject, severity, EventData::Connection(connection), when)
+        let event = self.event(event_type, subject, severity, EventData::Connection(connection), when);
+        Event { sampling_ratio: self.sampling_ratio, ..event }
     }
 
     pub(crate) fn dependency(&self, event_type: EventType, dependency: Arc<Dependency>, when: When) -> Event {
@@ -81,6 +84,7 @@ impl Composer {
             severity,
             initial: false,
             learning: detects && when.now < self.started_at + self.learning_period,
+            sampling_ratio: None,
             subject: subject.into(),
             data,
         }

@@ -163,20 +163,20 @@ impl Teller {
         for (told, since, event_type) in news {
             if let (false, Some(at)) = (told, since) {
                 let event = self.composer.connection(event_type, connection.clone(), When { at, now });
-                self.write(event, state);
+                self.write_of_edge(event, state);
             }
         }
     }
 
     /// Tells dependencies and edges that are gone. An edge whose dependency lives is asleep rather than gone: when it wakes
-    /// up, nobody learns anything new.
+    /// up, nobody learns anything new, unless somebody has asked for that.
     fn tell_ends(&mut self, state: &mut State, now: Timestamp) {
         let mut expired = Vec::new();
         for (edge, gone) in std::mem::take(&mut self.gone_edges) {
             let key = (edge.source.id(), edge.destination.id());
             match state.dependency_view(&key.0, &key.1) {
                 Some(_) if !gone.told.established => {}
-                Some(view) if view.asleep.len() < MAX_ASLEEP => {
+                Some(view) if !self.settings.returning_connections && view.asleep.len() < MAX_ASLEEP => {
                     view.asleep.insert(edge, gone.connection);
                 }
                 _ => expired.push((gone.connection, gone.at)),
@@ -189,7 +189,7 @@ impl Teller {
         expired.sort_by(|(a, _), (b, _)| a.edge.cmp(&b.edge));
         for (connection, at) in expired {
             let event = self.composer.connection(EventType::ConnectionExpired, connection, When { at, now });
-            self.write(event, state);
+            self.write_of_edge(event, state);
         }
         for gone in dependencies.into_values() {
             let when = When { at: gone.at, now };

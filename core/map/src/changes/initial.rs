@@ -28,6 +28,8 @@ impl Teller {
             let at = gap.at;
             self.composer.gap(gap, When { at, now })
         });
+        let is_told = |event: &Event| self.sampler.keeps(&event.subject);
+        let (connections, failing) = (connections.filter(is_told), failing.filter(is_told));
         let all = services.chain(connections).chain(failing).chain(dependencies).chain(gaps);
         all.map(|event| Arc::new(Event { initial: true, sequence, ..event })).collect()
     }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::model::Event;
+use crate::model::{Event, EventTypes};
 
 /// A consumer's place in the log: the sequence number of the next event that it wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,13 +85,29 @@ impl EventLog {
 
     /// At most `max` events from the cursor on, which moves behind them. An empty batch says that there is nothing new.
     pub fn read(&self, cursor: &mut Cursor, max: usize) -> Batch {
+        self.read_of(cursor, max, EventTypes::ALL)
+    }
+
+    /// The same of some types. The batch covers the events of other types as well: they are no holes. One without events
+    /// covers what is to be skipped, if `next` is not `first`.
+    pub fn read_of(&self, cursor: &mut Cursor, max: usize, types: EventTypes) -> Batch {
         let oldest = self.oldest();
         let lost = oldest.saturating_sub(cursor.next);
         let first = cursor.next.max(oldest).min(self.next);
         let skip = usize::try_from(first - oldest).unwrap_or(usize::MAX);
-        let events: Vec<_> = self.events.iter().skip(skip).take(max).cloned().collect();
-        cursor.next = first + events.len() as u64;
-        Batch { first, next: cursor.next, lost, events }
+        let mut events = Vec::new();
+        let mut next = first;
+        for event in self.events.iter().skip(skip) {
+            if events.len() == max {
+                break;
+            }
+            next += 1;
+            if types.contains(event.event_type) {
+                events.push(event.clone());
+            }
+        }
+        cursor.next = next;
+        Batch { first, next, lost, events }
     }
 
     fn oldest(&self) -> u64 {

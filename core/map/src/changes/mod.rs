@@ -6,6 +6,7 @@ mod initial;
 mod log;
 mod memory;
 mod pace;
+mod sampling;
 mod teller;
 mod window;
 

@@ -13,6 +13,7 @@ use super::EventLog;
 use super::compose::{Composer, When};
 use super::memory::Memory;
 use super::pace::{Pace, Subject};
+use super::sampling::Sampler;
 use super::window::Window;
 use crate::analysis;
 use crate::model::{
@@ -57,6 +58,7 @@ pub(super) struct GoneEdge {
 pub(crate) struct Teller {
     pub(super) settings: MapSettings,
     pub(super) composer: Composer,
+    pub(super) sampler: Sampler,
     pub(super) log: EventLog,
     pace: Pace,
     pub(super) window: Option<Window>,
@@ -86,13 +88,16 @@ impl Teller {
 
     /// Has told nothing yet.
     pub(crate) fn new(settings: MapSettings, run: RunId, started_at: Timestamp) -> Self {
+        let sampler = Sampler::new(settings.connection_sampling_ratio);
         Self {
             composer: Composer {
                 cluster: settings.cluster.clone(),
                 run,
                 started_at,
+                sampling_ratio: sampler.ratio(),
                 learning_period: settings.learning_period,
             },
+            sampler,
             log: EventLog::new(settings.buffer_size),
             pace: Pace::new(settings.min_emit_interval),
             window: None,
@@ -412,6 +417,15 @@ impl Teller {
         }
         if state.statistics.events > written {
             self.pace.spoke(subject, now);
+        }
+    }
+
+    /// Writes an event about an edge, if the edge is among those that are told.
+    pub(super) fn write_of_edge(&mut self, event: Event, state: &mut State) {
+        if self.sampler.keeps(&event.subject) {
+            self.write(event, state);
+        } else {
+            state.statistics.events_sampled_out += 1;
         }
     }
 

@@ -16,6 +16,8 @@ pub enum Bound {
     Names,
     /// Objects of the cluster: one was not learned, or forgotten before its time.
     Objects,
+    /// [`max_label_values`](crate::MapSettings::max_label_values): a counter counted with `~other` as its label.
+    LabelValues,
     /// [`Known::MAX_DEPENDENCIES`](super::Known::MAX_DEPENDENCIES): a dependency that was told will be told again by the
     /// next run.
     KnownDependencies,
@@ -23,13 +25,14 @@ pub enum Bound {
 
 impl Bound {
     /// Every bound.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Services,
         Self::Flows,
         Self::Externals,
         Self::Unresolved,
         Self::Names,
         Self::Objects,
+        Self::LabelValues,
         Self::KnownDependencies,
     ];
 
@@ -42,6 +45,7 @@ impl Bound {
             Self::Unresolved => "unresolved",
             Self::Names => "names",
             Self::Objects => "objects",
+            Self::LabelValues => "label_values",
             Self::KnownDependencies => "known_dependencies",
         }
     }

@@ -235,6 +235,9 @@ pub struct Event {
     /// The observer has not yet learned what is normal here.
     #[serde(skip_serializing_if = "super::lean::is_default")]
     pub learning: bool,
+    /// Of `connection.*` events where only a share of the edges is told: that share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampling_ratio: Option<f64>,
     /// What it is about: a service id, an edge key, or `topology`.
     pub subject: Arc<str>,
     /// The typed data.

@@ -4,6 +4,7 @@
 mod bound;
 mod connection;
 mod event;
+mod event_types;
 mod exposure;
 mod fact;
 mod flow;
@@ -23,6 +24,7 @@ mod topology;
 pub use bound::Bound;
 pub use connection::{Connection, ConnectionRef, Failures, FlowTotals, Provenance, Side};
 pub use event::{Dependency, Event, EventData, EventType, HealthChange, Renaming, Severity, TopologyChange};
+pub use event_types::{EventTypes, UnknownEventType};
 pub use exposure::Exposure;
 pub use fact::{ContainerCgroup, Fact, FactBody, Origin, SourceId};
 pub use flow::{AddressClass, Direction, FlowDelta, FlowKey, MachineId, SocketExample};

@@ -29,6 +29,8 @@ pub struct Statistics {
     pub closes_without_open: u64,
     /// What the bounds of the map turned away or put into `~other`.
     pub bounded: BTreeMap<Bound, u64>,
+    /// `connection.*` events of edges that are not among the share that is told.
+    pub events_sampled_out: u64,
     /// Events written to the log.
     pub events: u64,
 }
@@ -166,6 +168,8 @@ pub struct Readings {
     pub agents: Option<AgentStatistics>,
     /// Calls to the cluster's API server, by resource (`pods`) and operation (`list`, `watch`, `get`).
     pub k8s_api_calls: BTreeMap<(&'static str, &'static str), u64>,
+    /// Values that a label of the map's gauges may have; the rest is `~other`.
+    pub max_label_values: usize,
     /// Durations by operation: `drain`, `refresh`, `apply`, `advance`, `snapshot`, and where a cluster is watched `decode`.
     pub processing: BTreeMap<&'static str, DurationHistogram>,
 }

@@ -2,18 +2,13 @@
 
 use super::edges::Edge;
 use super::health::Attempts;
+use super::lifecycle::count;
 use super::services::{Entry, HealthRecord};
 use super::slots::Id;
 use super::{Change, State};
 use crate::analysis::causes::Ailing;
-use crate::model::{HealthStatus, ServiceId, Timestamp};
-
-/// Services whose health changes are counted by name: the default bound on services alive at once. Those that come after
-/// are counted together.
-const MAX_HEALTH_SUBJECTS: usize = 20_000;
-
-/// Name under which the rest is counted.
-const OTHER: &str = "~other";
+use crate::model::{Bound, HealthStatus, ServiceId, Timestamp};
+use crate::resolve::OTHER;
 
 impl State {
     /// Counts attempts to a service and judges its health anew.
@@ -93,13 +88,9 @@ impl State {
     }
 
     fn count_health_change(&mut self, path: String, from: HealthStatus, to: HealthStatus) {
-        let changes = &mut self.statistics.health_changes;
-        let key = (path, from, to);
-        let key = if changes.contains_key(&key) || changes.len() < MAX_HEALTH_SUBJECTS {
-            key
-        } else {
-            (OTHER.to_owned(), from, to)
-        };
-        *changes.entry(key).or_default() += 1;
+        let other = |(_, from, to)| (OTHER.to_owned(), from, to);
+        let most = self.settings.max_label_values;
+        let is_full = count(&mut self.statistics.health_changes, most, (path, from, to), other);
+        self.count_bounded(Bound::LabelValues, is_full);
     }
 }

@@ -12,7 +12,8 @@ use super::sides::Count;
 use super::slots::Id;
 use super::sums::Arrival;
 use super::{Change, State};
-use crate::model::{ConnectionRef, Dependency, ServiceId, ServiceType, Timestamp};
+use crate::model::{Bound, ConnectionRef, Dependency, ServiceId, ServiceType, Timestamp};
+use crate::resolve::OTHER;
 use crate::settings::HealthSettings;
 
 impl State {
@@ -30,7 +31,10 @@ impl State {
             entry.environment = environment;
         }
         let key = (id.namespace.clone(), service_type);
-        *self.statistics.services_discovered.entry(key).or_default() += 1;
+        let most = self.settings.max_label_values;
+        let other = |(_, service_type)| (OTHER.into(), service_type);
+        let is_full = count(&mut self.statistics.services_discovered, most, key, other);
+        self.count_bounded(Bound::LabelValues, is_full);
         self.changes.push(Change::ServiceAdded(id));
         self.await_orphan(service);
     }
@@ -38,7 +42,10 @@ impl State {
     pub(super) fn edge_came(&mut self, reference: &ConnectionRef, ends: [Id<Entry>; 2]) {
         self.reshaped();
         let namespaces = (reference.source.namespace.clone(), reference.destination.namespace.clone());
-        *self.statistics.connections_tracked.entry(namespaces).or_default() += 1;
+        let most = self.settings.max_label_values;
+        let other = |_| (OTHER.into(), OTHER.into());
+        let is_full = count(&mut self.statistics.connections_tracked, most, namespaces, other);
+        self.count_bounded(Bound::LabelValues, is_full);
         for end in ends {
             if let Some(entry) = self.services.get_mut(end) {
                 entry.edges += 1;
@@ -190,7 +197,10 @@ impl State {
             let Some(mut entry) = self.services.remove(*id) else { continue };
             let (service, at) = (entry.view(&self.flows), at(&entry));
             latest = latest.max(at);
-            *self.statistics.services_removed.entry(service.namespace.clone()).or_default() += 1;
+            let most = self.settings.max_label_values;
+            let namespace = service.namespace.clone();
+            let is_full = count(&mut self.statistics.services_removed, most, namespace, |_| OTHER.into());
+            self.count_bounded(Bound::LabelValues, is_full);
             let told = entry.told.present.then_some(entry.told.health);
             self.changes.push(Change::ServiceRemoved { service, told, health: entry.health_record(), at });
         }
@@ -200,6 +210,20 @@ impl State {
             self.dependency_went(needed, latest);
         }
     }
+}
+
+/// Counts one more under a label, or under `other` of it where the counter has as many already. Returns how often that was
+/// so: once or never.
+pub(super) fn count<K: Ord>(
+    counter: &mut BTreeMap<K, u64>,
+    most: usize,
+    label: K,
+    other: impl FnOnce(K) -> K,
+) -> u64 {
+    let is_full = counter.len() >= most && !counter.contains_key(&label);
+    let label = if is_full { other(label) } else { label };
+    *counter.entry(label).or_default() += 1;
+    u64::from(is_full)
 }
 
 /// Both ends have namespaces, and they differ.

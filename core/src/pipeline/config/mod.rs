@@ -9,6 +9,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use servicemap_map::model::EventTypes;
+
 use super::{merge, substitute, yaml};
 use crate::settings::Settings;
 use crate::settings::reader::{Problem, lines};
@@ -53,6 +55,17 @@ pub(super) enum Exporter {
     OtlpGrpc(Box<otlp_grpc::Settings>),
     Prometheus(prometheus_server::Settings),
     Debug(debug::Settings),
+}
+
+impl Exporter {
+    /// Types of events that it asks for; `None` for those of the receiver.
+    pub(super) fn events(&self) -> Option<EventTypes> {
+        match self {
+            Self::OtlpGrpc(settings) => settings.events,
+            Self::Debug(settings) => settings.events,
+            Self::Prometheus(_) => None,
+        }
+    }
 }
 
 /// Settings of a receiver.

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use servicemap_map::model::EventTypes;
 use tonic::codec::CompressionEncoding;
 use tonic::metadata::{Ascii, MetadataKey, MetadataValue};
 use tonic::transport::Uri;
 
 use super::RetrySettings;
+use crate::settings::event_types;
 use crate::settings::reader::Section;
 use crate::settings::tree::Value;
 
@@ -81,6 +83,8 @@ pub struct Settings {
     pub retry: RetrySettings,
     /// How requests wait.
     pub queue: QueueSettings,
+    /// Types of events that it gets; `None` for those of the receiver.
+    pub events: Option<EventTypes>,
 }
 
 impl Settings {
@@ -100,6 +104,7 @@ impl Settings {
                 .duration("timeout", Duration::from_millis(1)..=Duration::from_hours(1))
                 .unwrap_or(DEFAULT_TIMEOUT),
             retry: section.section("retry_on_failure", RetrySettings::read),
+            events: event_types(section),
             queue: section.section("sending_queue", |section| QueueSettings {
                 enabled: section.flag("enabled").unwrap_or(true),
                 queue_size: section.count("queue_size", 1..=1_000_000).unwrap_or(DEFAULT_QUEUE_SIZE),
