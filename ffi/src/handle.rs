@@ -55,9 +55,7 @@ pub(crate) struct Handle {
 impl Handle {
     pub(crate) fn new(options: Options) -> Result<Self, Failure> {
         let core = Core::new(options.settings.clone());
-        let consumer = |initial| {
-            core.consumer(initial).map_err(|error| Failure::new(Status::InvalidConfig, error.to_string()))
-        };
+        let consumer = |initial| core.consumer(initial).map_err(|error| core_failure(&error));
         Ok(Self {
             logs: Channel::new(Kind::Logs, consumer(Initial::Snapshot)?),
             metrics: Channel::new(Kind::Metrics, Schedule::default()),
@@ -277,7 +275,7 @@ fn otlp(encoded: Encoded) -> (usize, Body) {
 fn core_failure(error: &ObserverError) -> Failure {
     let status = match error {
         ObserverError::Capture(_) => Status::Capture,
-        ObserverError::Kubernetes(_) => Status::InvalidConfig,
+        ObserverError::Kubernetes(_) | ObserverError::TooManyConsumers(_) => Status::InvalidConfig,
         ObserverError::AlreadyStarted(_) => Status::InvalidState,
         ObserverError::Thread(_) => Status::System,
         ObserverError::StopTimeout(_) => Status::StillRunning,

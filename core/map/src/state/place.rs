@@ -364,12 +364,11 @@ impl State {
     /// The service of a party, or of the one that stands for it where there is no room, and how it is called.
     fn service_or_rest(&mut self, party: &Party, arrival: &Arrival<'_>) -> Option<(Id<Entry>, ServiceRef)> {
         let rest;
-        let (id, party) = match self.service(party, arrival) {
-            Some(id) => (id, party),
-            None => {
-                rest = party.without_room(&self.settings.host);
-                (self.service(&rest, arrival)?, &rest)
-            }
+        let (id, party) = if let Some(id) = self.service(party, arrival) {
+            (id, party)
+        } else {
+            rest = party.without_room(&self.settings.host);
+            (self.service(&rest, arrival)?, &rest)
         };
         if party.stands_for_many(&self.settings.host) {
             self.count_rest(party);
