@@ -33,12 +33,13 @@ fn each_service_that_falls_is_told_once_and_so_is_each_that_recovers() {
              connections_fail",
             "  2.0s WARN connection.failed shop/auth->shop/db:5432/tcp",
             " 12.0s WARN health.changed service:shop/auth healthy -> unhealthy: endpoints_not_ready, \
-             connections_fail",
+             connections_fail because of service:shop/db (root)",
             " 12.0s WARN connection.failed shop/api->shop/auth:9000/tcp",
             " 22.0s WARN health.changed service:shop/api healthy -> unhealthy: endpoints_not_ready, \
-             connections_fail",
+             connections_fail because of service:shop/auth, service:shop/db (root)",
             " 22.0s WARN connection.failed shop/web->shop/api:8080/tcp",
-            " 32.0s WARN health.changed service:shop/web healthy -> unhealthy: endpoints_not_ready",
+            " 32.0s WARN health.changed service:shop/web healthy -> unhealthy: endpoints_not_ready because of \
+             service:shop/api, service:shop/auth, service:shop/db (root)",
         ]
     );
     for (second, name) in [(60, "shop/db"), (65, "shop/auth"), (70, "shop/api"), (75, "shop/web")] {
@@ -57,5 +58,18 @@ fn each_service_that_falls_is_told_once_and_so_is_each_that_recovers() {
              connections_succeed",
         ]
     );
-    world.is_recorded_as("cascading_failure");
+    world.recorded_as("cascading_failure");
+}
+
+#[test]
+fn the_analysis_shows_the_path_and_who_depends_on_it_before_it_fails() {
+    let world = shop();
+    let topology = world.lab.snapshot().topology;
+    let path = topology.longest_chain.map(|chain| chain.steps.concat());
+    let ids = |names: &[&str]| names.iter().map(|name| format!("service:shop/{name}")).collect::<Vec<_>>();
+    assert_eq!(path, Some(ids(&["web", "api", "auth", "db"])));
+    let points = topology.single_points_of_failure.iter();
+    let points: Vec<_> = points.map(|point| (point.service.as_str(), point.dependents)).collect();
+    // All that the API does leads through auth; the website has search beside it.
+    assert_eq!(points, [("service:shop/auth", 2)]);
 }

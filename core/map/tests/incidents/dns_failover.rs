@@ -48,5 +48,5 @@ fn a_provider_that_fails_over_to_its_other_site_is_one_that_failed_and_recovered
         ["247.0s info health.changed external:/payments unhealthy -> healthy: connections_succeed"]
     );
     assert_eq!(world.lab.edges(), ["shop/checkout->/payments:443/tcp"]);
-    world.is_recorded_as("dns_failover");
+    world.recorded_as("dns_failover");
 }

@@ -8,6 +8,7 @@ mod world;
 
 mod cascading_failure;
 mod dns_failover;
+mod flapping_endpoints;
 mod node_loss;
 mod observer_restart;
 mod port_scan;

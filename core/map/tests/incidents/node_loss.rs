@@ -50,5 +50,5 @@ fn services_of_a_lost_node_are_told_by_how_much_they_lose_and_when_they_are_back
             "382.0s info health.changed service:shop/db unhealthy -> healthy: endpoints_ready, connections_succeed",
         ]
     );
-    world.is_recorded_as("node_loss");
+    world.recorded_as("node_loss");
 }

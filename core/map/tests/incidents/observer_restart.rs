@@ -61,7 +61,7 @@ fn what_begins_after_the_restart_is_told_as_it_would_be_without_one() {
             "  2.0s info topology.changed +data/report->shop/api:8080/tcp",
         ]
     );
-    world.is_recorded_as("observer_restart");
+    world.recorded_as("observer_restart");
 }
 
 #[test]

@@ -35,5 +35,5 @@ fn a_scan_is_told_once_for_each_service_and_moves_no_health() {
         topology(" 32.0s info", "-"),
     ];
     assert_eq!(told, expected.concat());
-    world.is_recorded_as("port_scan");
+    world.recorded_as("port_scan");
 }

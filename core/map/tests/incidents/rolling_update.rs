@@ -20,5 +20,5 @@ fn fifty_pods_are_replaced_without_a_word() {
     world.until(200);
     assert_eq!(world.told(), [""; 0]);
     assert_eq!(world.lab.service("service:shop/api").endpoints.len(), 50);
-    world.is_recorded_as("rolling_update");
+    world.recorded_as("rolling_update");
 }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use serde_json::Value;
 use servicemap_map::MapSettings;
 use servicemap_map::model::{Event, EventData, FactBody, Severity, SourceId, TopologyChange};
-use servicemap_map::record::{Step, write_line};
+use servicemap_map::record::{Header, Step, write_line};
 
 use crate::lab::cluster::{PodObject, node, pod, scope, service, slice};
 use crate::lab::{Delta, HOST, Lab, at, client};
@@ -228,11 +229,11 @@ impl World {
 
     /// The incident is over. What happened and what was told are the files of this name in `tests/incidents/` of the
     /// repository, from which anybody can replay it.
-    pub(crate) fn is_recorded_as(mut self, name: &str) {
+    pub(crate) fn recorded_as(mut self, name: &str) {
         self.lab.take(Step::Finish(self.lab.now));
         self.told();
         let mut recording = Vec::new();
-        let written = write_line(&mut recording, &self.lab.header).and_then(|()| {
+        let written = write_line(&mut recording, &header(&self.lab.header)).and_then(|()| {
             self.lab.recording.iter().flatten().try_for_each(|step| write_line(&mut recording, step))
         });
         assert!(written.is_ok(), "{written:?}");
@@ -266,7 +267,25 @@ fn in_short(event: &Event) -> String {
     match &event.data {
         EventData::Health(change) => {
             let reasons: Vec<_> = change.reasons.iter().map(|reason| reason.as_str()).collect();
-            format!("{head} {} -> {}: {}", change.from.as_str(), change.to.as_str(), reasons.join(", "))
+            let causes: Vec<_> =
+                change
+                    .service
+                    .health
+                    .causes
+                    .listed
+                    .iter()
+                    .map(|cause| {
+                        if cause.root {
+                            format!("{} (root)", cause.service)
+                        } else {
+                            cause.service.to_string()
+                        }
+                    })
+                    .collect();
+            let because =
+                if causes.is_empty() { String::new() } else { format!(" because of {}", causes.join(", ")) };
+            let (from, to) = (change.from.as_str(), change.to.as_str());
+            format!("{head} {from} -> {to}: {}{because}", reasons.join(", "))
         }
         EventData::Topology(change) => format!("{}{}", event.event_type, topology(change)),
         _ => head,
@@ -284,6 +303,19 @@ fn topology(change: &TopologyChange) -> String {
         .into_iter()
         .flat_map(|(sign, names)| names.iter().map(move |name| format!("{sign}{name}")))
         .collect()
+}
+
+/// A header without the settings that are as they always are: a setting that is new changes no recording.
+fn header(header: &Header) -> Value {
+    let (Ok(mut line), Ok(usual)) =
+        (serde_json::to_value(header), serde_json::to_value(MapSettings::default()))
+    else {
+        unreachable!("settings are plain data")
+    };
+    if let Some(settings) = line.get_mut("settings").and_then(Value::as_object_mut) {
+        settings.retain(|name, value| usual.get(name) != Some(value));
+    }
+    line
 }
 
 /// Holds a text against a file of the repository; writes it instead where `UPDATE_INCIDENTS` is set.

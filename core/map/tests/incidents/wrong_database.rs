@@ -65,5 +65,5 @@ fn the_outage_names_the_database_of_staging_and_who_needs_it() {
              connections_succeed",
         ]
     );
-    world.is_recorded_as("wrong_database");
+    world.recorded_as("wrong_database");
 }
