@@ -105,6 +105,7 @@ pub struct MapSettings {
     pub dependency_retention: Duration,
     /// A service to which nobody connected this long is an orphan (1 h); it makes no difference how much longer than
     /// [`dependency_retention`](Self::dependency_retention) it is.
+    #[serde(with = "crate::duration_text")]
     pub orphan_after: Duration,
     /// Changes or snapshots.
     pub emission_mode: EmissionMode,
