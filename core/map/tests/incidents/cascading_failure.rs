@@ -18,6 +18,16 @@ fn shop() -> World {
     world
 }
 
+/// The causes of a service's failure, nearest first.
+fn way_down(world: &World, name: &str) -> Vec<String> {
+    let health = world.lab.service(&format!("service:shop/{name}")).health.clone();
+    let causes = health.causes.listed.iter().map(|cause| {
+        let root = if cause.root { ", where it begins" } else { "" };
+        format!("{}{root}", cause.service.path())
+    });
+    causes.collect()
+}
+
 #[test]
 fn each_service_that_falls_is_told_once_and_so_is_each_that_recovers() {
     let mut world = shop();
@@ -42,6 +52,8 @@ fn each_service_that_falls_is_told_once_and_so_is_each_that_recovers() {
              service:shop/api, service:shop/auth, service:shop/db (root)",
         ]
     );
+    assert_eq!(way_down(&world, "web"), ["shop/api", "shop/auth", "shop/db, where it begins"]);
+    assert_eq!(way_down(&world, "db"), [""; 0]);
     for (second, name) in [(60, "shop/db"), (65, "shop/auth"), (70, "shop/api"), (75, "shop/web")] {
         world.until(second);
         world.set_ready(name, true, |_| true);

@@ -13,6 +13,7 @@ pub(crate) fn json(snapshot: &Snapshot, indented: bool) -> Result<String, serde_
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json as value};
+    use servicemap_map::model::{Cause, Causes, HealthStatus, Service, ServiceId};
 
     use super::super::sample;
     use super::*;
@@ -59,6 +60,26 @@ mod tests {
         for snapshot in [sample::empty(), sample::shop(), sample::odd()] {
             assert_eq!(faults(&closed(schema()), &document(&snapshot)), Vec::<String>::new());
         }
+    }
+
+    #[test]
+    fn the_schema_describes_causes() {
+        let mut snapshot = sample::shop();
+        let [first, second] = [0, 1].map(|number| snapshot.services[number].id.clone());
+        let cause = |service: &ServiceId, distance, via| Cause {
+            service: service.clone(),
+            status: HealthStatus::Unhealthy,
+            distance,
+            via,
+            root: distance == 2,
+        };
+        let mut service = Service::clone(&snapshot.services[2]);
+        let listed = vec![cause(&first, 1, None), cause(&second, 2, Some(first.clone()))];
+        service.health.causes = Causes { listed, more: 3 };
+        snapshot.services[2] = service.into();
+        let written = document(&snapshot);
+        assert_eq!(written["services"][2]["health"]["causes"][1]["via"], value!(first.to_string()));
+        assert_eq!(faults(&closed(schema()), &written), Vec::<String>::new());
     }
 
     #[test]
