@@ -8,9 +8,11 @@ use lab::{HOST, Lab, at, client, ip, listener, server};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use serde_json::Value;
 use servicemap_map::MapSettings;
 use servicemap_map::model::{
-    Connection, Direction, EventData, EventType, Fact, FactBody, FlowDelta, Origin, Side, SourceId,
+    Connection, Direction, EventData, EventType, Fact, FactBody, FlowDelta, Origin, Renaming, Side, Snapshot,
+    SourceId, TopologyChange,
 };
 
 const NAMESPACES: &[u32] = &[HOST, 2, 3];
@@ -72,6 +74,24 @@ fn without_contradiction(mut facts: Vec<Told>) -> Vec<Told> {
     facts
 }
 
+/// Facts that are one story in whatever order they are told: nothing closes before it was opened, who listens goes on to, and
+/// no address is in two namespaces.
+fn one_story(mut facts: Vec<Told>) -> Vec<Told> {
+    for (_, body) in &mut facts {
+        match body {
+            FactBody::Flow(delta) => {
+                let listens = delta.key.direction == Direction::Listen;
+                delta.key.netns = HOST;
+                delta.opened += u64::from(listens);
+                delta.closed = if listens { 0 } else { delta.closed.min(delta.opened) };
+            }
+            FactBody::Address { netns, .. } => *netns = HOST,
+            _ => {}
+        }
+    }
+    facts
+}
+
 fn apply(lab: &mut Lab, (second, body): Told, sequence: u64) {
     let at = at(f64::from(second));
     let body = match body {
@@ -80,6 +100,105 @@ fn apply(lab: &mut Lab, (second, body): Told, sequence: u64) {
     };
     let origin = Origin { source: SourceId::Capture, sequence };
     lab.map.apply(Fact { at, origin, body });
+}
+
+/// What a consumer makes of `topology.changed`, one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Followed {
+    services: BTreeSet<String>,
+    edges: BTreeSet<String>,
+}
+
+impl Followed {
+    fn of(lab: &Lab) -> Self {
+        let snapshot = lab.snapshot();
+        Self {
+            services: snapshot.services.iter().map(|service| service.id.path()).collect(),
+            edges: snapshot.connections.iter().map(|connection| connection.edge.key()).collect(),
+        }
+    }
+
+    /// Takes away what went, replaces former names, adds what came. Says what is wrong with an event, if anything is.
+    fn follow(&mut self, change: &TopologyChange) -> Result<(), String> {
+        let before = self.clone();
+        for (there, gone) in
+            [(&mut self.services, &change.services_removed), (&mut self.edges, &change.connections_removed)]
+        {
+            for one in gone {
+                there.remove(one).then_some(()).ok_or_else(|| format!("{one} was not there"))?;
+            }
+        }
+        for Renaming { from, to } in &change.renamed {
+            self.services.remove(&from.path());
+            self.services.insert(to.path());
+            let renamed = |edge: &String| {
+                let (source, rest) = edge.split_once("->").unwrap_or_default();
+                let (destination, port) = rest.rsplit_once(':').unwrap_or_default();
+                let now = |path: &str| if path == from.path() { to.path() } else { path.to_owned() };
+                format!("{}->{}:{port}", now(source), now(destination))
+            };
+            self.edges = self.edges.iter().map(renamed).collect();
+        }
+        for (there, came) in
+            [(&mut self.services, &change.services_added), (&mut self.edges, &change.connections_added)]
+        {
+            for one in came {
+                there.insert(one.clone()).then_some(()).ok_or_else(|| format!("{one} was there"))?;
+            }
+        }
+        let says_more = !change.renamed.is_empty() || !change.orphans_added.is_empty() || *self != before;
+        let counts = (self.services.len() as u64, self.edges.len() as u64);
+        if (change.service_count, change.connection_count) != counts {
+            return Err(format!("{counts:?} are there, and it says {change:?}"));
+        }
+        let is_of_analysis = TopologyChange {
+            services_added: Vec::new(),
+            services_removed: Vec::new(),
+            connections_added: Vec::new(),
+            connections_removed: Vec::new(),
+            renamed: Vec::new(),
+            revision: 0,
+            service_count: 0,
+            connection_count: 0,
+            service_count_before: 0,
+            connection_count_before: 0,
+            ..change.clone()
+        } != TopologyChange::default();
+        (says_more || is_of_analysis)
+            .then_some(())
+            .ok_or_else(|| format!("nothing changed, and it says {change:?}"))
+    }
+
+    fn follow_all(&mut self, lab: &mut Lab) -> Result<(), String> {
+        let events = lab.events();
+        let mut changes = events.iter().filter_map(|event| match &event.data {
+            EventData::Topology(change) => Some(change),
+            _ => None,
+        });
+        changes.try_for_each(|change| self.follow(change))
+    }
+}
+
+/// Nothing ends by itself within an hour: what changes is what facts change.
+fn lasting() -> Lab {
+    Lab::with(|settings: &mut MapSettings| {
+        settings.service_timeout = std::time::Duration::from_hours(1);
+        settings.connection_timeout = std::time::Duration::from_hours(1);
+        settings.orphan_after = std::time::Duration::from_hours(2);
+    })
+}
+
+/// A map as JSON, without what depends on when it was looked at: how much was told by then, and health, since attempts that
+/// were judged stay with whom they were judged for when a name becomes known later.
+fn without_memory(snapshot: &Snapshot) -> Value {
+    let mut map = serde_json::to_value(snapshot).unwrap();
+    map["sequence"].take();
+    for list in ["services", "connections"] {
+        for one in map[list].as_array_mut().into_iter().flatten() {
+            one["health"].take();
+        }
+    }
+    map
 }
 
 fn active(connections: &[std::sync::Arc<Connection>]) -> BTreeMap<String, u64> {
@@ -123,6 +242,104 @@ proptest! {
         }
         let json = |lab: &Lab| serde_json::to_value(lab.snapshot()).unwrap();
         prop_assert_eq!(json(&once), json(&twice));
+    }
+
+    /// Within one window the same facts lead to the same map in whatever order they come, also when the map is asked in
+    /// between.
+    #[test]
+    fn the_order_of_facts_within_a_window_does_not_show(
+        (facts, shuffled, asked) in facts(30)
+            .prop_map(without_contradiction)
+            .prop_map(one_story)
+            .prop_flat_map(|facts| {
+                let asked = prop::collection::vec(any::<bool>(), facts.len());
+                (Just(facts.clone()), Just(facts).prop_shuffle(), asked)
+            }),
+    ) {
+        let play = |facts: Vec<Told>, asked: &[bool]| {
+            let mut lab = lasting();
+            for ((_, body), ask) in facts.into_iter().zip(asked) {
+                apply(&mut lab, (0, body), 0);
+                if *ask {
+                    lab.settle();
+                }
+            }
+            lab.until(2.0);
+            without_memory(&lab.snapshot())
+        };
+        let never = vec![false; facts.len()];
+        prop_assert_eq!(play(facts, &never), play(shuffled, &asked));
+    }
+
+    #[test]
+    fn facts_that_come_twice_tell_nothing_twice(facts in facts(30)) {
+        let mut once = Lab::new();
+        let mut twice = Lab::new();
+        for (told, sequence) in facts.into_iter().zip(1..) {
+            // What states something may come again under any number.
+            let again = if matches!(told.1, FactBody::Flow(_)) { sequence } else { 0 };
+            apply(&mut once, told.clone(), sequence);
+            apply(&mut twice, told.clone(), sequence);
+            apply(&mut twice, told, again);
+        }
+        for lab in [&mut once, &mut twice] {
+            lab.now = at(20.0);
+            lab.settle();
+            lab.until(1000.0);
+        }
+        let told = |lab: &mut Lab| lab.events().iter().map(|event| (event.id, event.sequence)).collect::<Vec<_>>();
+        prop_assert_eq!(told(&mut once), told(&mut twice));
+    }
+
+    /// A snapshot taken between two windows, and what is told after it, are any later snapshot.
+    #[test]
+    fn a_snapshot_and_the_changes_after_it_are_the_later_snapshot(
+        before in facts(40),
+        after in facts(40),
+        later in prop::collection::vec(30..1500u16, 1..4),
+    ) {
+        let mut lab = Lab::new();
+        for (_, body) in before {
+            apply(&mut lab, (0, body), 0);
+        }
+        lab.until(2.0);
+        lab.events();
+        let mut followed = Followed::of(&lab);
+        let mut after = after;
+        after.sort_by_key(|(second, _)| *second);
+        for (second, body) in after {
+            lab.until(f64::from(second + 3));
+            apply(&mut lab, (second + 3, body), 0);
+            lab.settle();
+        }
+        let mut later = later;
+        later.sort_unstable();
+        for second in later {
+            // Until no window is open: expiry opens them at any time.
+            let mut second = f64::from(second);
+            lab.until(second);
+            while lab.map.next_deadline().is_some_and(|due| due <= at(second + 2.0)) {
+                second += 2.0;
+                lab.until(second);
+            }
+            prop_assert_eq!(followed.follow_all(&mut lab), Ok(()));
+            prop_assert_eq!(&followed, &Followed::of(&lab));
+        }
+    }
+
+    /// Each fact changes the map or not; when its window has closed, exactly that was told.
+    #[test]
+    fn a_change_is_told_within_its_window_and_nothing_else_is(facts in facts(30)) {
+        let mut lab = lasting();
+        let mut followed = Followed::default();
+        for (turn, (_, body)) in facts.into_iter().enumerate() {
+            let second = u16::try_from(3 * turn).unwrap_or_default();
+            lab.until(f64::from(second));
+            apply(&mut lab, (second, body), 0);
+            lab.until(f64::from(second + 2));
+            prop_assert_eq!(followed.follow_all(&mut lab), Ok(()));
+            prop_assert_eq!(&followed, &Followed::of(&lab));
+        }
     }
 
     /// Replays the topology events from an empty map and compares with snapshots: no change without an event, no event

@@ -762,3 +762,17 @@ fn what_is_told_of_a_sampled_edge_is_told_to_its_end_also_to_who_starts() {
     assert!(!of_edges(&live).is_empty());
     assert_eq!(of_edges(&live), of_edges(&initial));
 }
+
+#[test]
+fn a_dependency_goes_when_what_showed_it_turns_out_to_be_another_services() {
+    let mut lab = Lab::new();
+    lab.tell(client("job", "192.0.2.1", 80).in_cgroup(3).refused(1));
+    lab.tell(client("job", "192.0.2.1", 80).in_cgroup(1).short(1));
+    lab.settle();
+    lab.cgroup(1, "/system.slice/nightly.service");
+    lab.until(5.0);
+    assert_eq!(lab.edges().len(), 2, "attempts of the other one are still its own");
+    let news = lab.news();
+    let dependencies: Vec<_> = news.iter().filter(|line| line.starts_with("dependency")).collect();
+    assert_eq!(dependencies, ["dependency.detected box/nightly.service->/192.0.2.1"]);
+}

@@ -151,6 +151,16 @@ impl State {
         }
     }
 
+    /// What showed that an edge's source needs its destination is named differently now: what is left does not show it.
+    pub(super) fn unshow_dependency(&mut self, id: Id<Edge>, at: Timestamp) {
+        let Some(edge) = self.edges.get_mut(id) else { return };
+        if edge.depends && !edge.shows_dependency() {
+            edge.depends = false;
+            let key = (edge.key.0, edge.key.1);
+            self.end_edge_of_dependency(key, at, true);
+        }
+    }
+
     fn end_edge_of_dependency(&mut self, key: DependencyKey, at: Timestamp, renamed: bool) {
         let Some(needed) = self.dependencies.get_mut(key) else { return };
         needed.edges = needed.edges.saturating_sub(1);

@@ -168,6 +168,7 @@ impl State {
                     edge.recount(&self.flows);
                 }
                 self.note_vain(id);
+                self.unshow_dependency(id, now);
                 continue;
             }
             let remains = edge.remains();
