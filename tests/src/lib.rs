@@ -8,6 +8,7 @@ pub mod bpf;
 pub mod cluster;
 pub mod cluster_map;
 pub mod collector;
+pub mod cost;
 pub mod edge;
 pub mod events;
 pub mod http;

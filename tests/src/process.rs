@@ -1,7 +1,7 @@
 //! Child processes that end with the test: each is killed and waited for in `Drop`, by its own id.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{JoinHandle, spawn};
@@ -131,6 +131,12 @@ impl Process {
     pub fn wait_for_end(&mut self, deadline: Duration) -> ExitStatus {
         until(deadline, || self.ended())
             .unwrap_or_else(|| panic!("{} did not end within {deadline:?}\n{self:?}", self.name))
+    }
+
+    /// Writes a line to its standard input.
+    pub fn say(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().unwrap_or_else(|| panic!("{}'s standard input is closed", self.name));
+        writeln!(stdin, "{line}").unwrap_or_else(|error| panic!("{} takes no line: {error}", self.name));
     }
 
     /// Closes standard input: how a peer that holds its connections is told to go.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use servicemap_map::simulate::Rate;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -46,6 +47,19 @@ Examples:
   servicemap check
   servicemap check --config agent.yaml      what the agent of this file needs, and no more";
 
+const SIMULATE_EXAMPLES: &str = "\
+Examples:
+  servicemap simulate > facts.jsonl
+  servicemap simulate --services 500 --edges 5000 --churn 2/s --for 1h --seed 7 > facts.jsonl
+  servicemap simulate --script incident.txt | servicemap replay -
+
+A script says what goes wrong, and when, one thing a line:
+  30s: fail shop/db for 20s              no pod of it takes connections
+  60s: node node-3 lost for 2m           nobody hears of a node
+  90s: roll shop/api                     its pods are replaced one by one
+  2m:  flap shop/api for 1m every 5s     its pods are ready and not ready by turns
+  3m:  connect shop/db shop/web          a dependency comes; disconnect: one goes";
+
 const COMPLETION_EXAMPLES: &str = "\
 Examples:
   servicemap completion bash > /etc/bash_completion.d/servicemap
@@ -77,6 +91,9 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// Check pipeline files without running them
     Validate(ConfigArgs),
+    /// Print what an observer of a simulated cluster would be told: the same seed, the same lines
+    #[command(after_help = SIMULATE_EXAMPLES)]
+    Simulate(SimulateArgs),
     /// List the receivers and exporters that pipeline files can name
     Components,
     /// Print the configuration as it is after merging and substitution
@@ -198,6 +215,37 @@ pub(super) struct CheckArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct SimulateArgs {
+    /// Services of the cluster
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(super) services: u32,
+    /// Dependencies between them
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub(super) edges: u32,
+    /// Pods of each service
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(super) pods: u32,
+    /// Nodes, of which agents tell; with one, the observer is on it [default: one for every 30 pods]
+    #[arg(long, value_name = "N")]
+    pub(super) nodes: Option<u32>,
+    /// How often a pod is replaced, or a dependency goes or comes back, such as 2/s or 30/m
+    #[arg(long, value_name = "RATE", default_value = "0")]
+    pub(super) churn: Rate,
+    /// How many flows are counted in a time, by turns
+    #[arg(long, value_name = "RATE", default_value = "500/s")]
+    pub(super) counters: Rate,
+    /// Simulated time after the start, such as 90s or 1h
+    #[arg(long = "for", value_name = "DURATION", default_value = "10m", value_parser = crate::settings::duration::parse)]
+    pub(super) simulate_for: Duration,
+    /// Everything that is left to chance follows from it
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) seed: u64,
+    /// What goes wrong, and when
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) script: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct ConfigArgs {
     /// Pipeline file in the OpenTelemetry Collector's form; may be repeated, later files win
     #[arg(long, value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
@@ -232,6 +280,16 @@ mod tests {
     fn map_takes_its_form_and_its_time() {
         let Ok(Command::Map(args)) = parse("servicemap map --for 5s -o mermaid") else { panic!("not a map") };
         assert_eq!((args.observe_for, args.output), (Some(Duration::from_secs(5)), MapOutput::Mermaid));
+    }
+
+    #[test]
+    fn a_simulation_takes_its_size_and_its_rates() {
+        let line = "servicemap simulate --services 7 --churn 2/s --for 1m --seed 3";
+        let Ok(Command::Simulate(args)) = parse(line) else { panic!("not a simulation") };
+        assert_eq!((args.services, args.edges, args.seed), (7, 1_000, 3));
+        assert_eq!((args.churn, args.simulate_for), ("2/s".parse().unwrap(), Duration::from_mins(1)));
+        let error = parse("servicemap simulate --churn 2").unwrap_err().to_string();
+        assert!(error.contains("is no rate; write"), "{error}");
     }
 
     #[test]

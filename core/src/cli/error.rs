@@ -1,7 +1,10 @@
 //! What can go wrong on the command line, each in one sentence with its mend.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
+
+use servicemap_map::simulate::{PlanError, ScriptError};
 
 use crate::ObserverError;
 use crate::pipeline::{ConfigErrors, RunError};
@@ -38,6 +41,12 @@ pub(super) enum CliError {
     Terminal(io::Error),
     #[error("cannot start threads for signals and I/O: {0}; raise the limit on processes (ulimit -u)")]
     Runtime(io::Error),
+    #[error("cannot read the script {}: {source}", .file.display())]
+    Script { file: PathBuf, source: io::Error },
+    #[error(transparent)]
+    ScriptLine(#[from] ScriptError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
 }

@@ -18,6 +18,7 @@ mod replay;
 mod run;
 mod screen;
 mod signals;
+mod simulate;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -70,6 +71,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Check(args) => check::run(&args),
         Command::Validate(args) => configuration::validate(&args),
         Command::PrintConfig(args) => configuration::print(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Components => configuration::components(),
         Command::Completion { shell } => completion(shell),
     }

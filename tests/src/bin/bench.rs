@@ -5,13 +5,13 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use servicemap_tests::cost::{BpfStatistics, cpu_seconds, start_agent};
 use servicemap_tests::process::Process;
-use servicemap_tests::{agent, artifacts, bpf};
+use servicemap_tests::{artifacts, bpf};
 
 const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Ports, and so edges, that a load goes over.
@@ -20,8 +20,6 @@ const EDGES: u32 = 50;
 const RATES: [u32; 2] = [1_000, 5_000];
 /// How long each of them is held.
 const RATE_SECONDS: u64 = 10;
-/// `sysconf(_SC_CLK_TCK)` on Linux: the unit of times in `/proc/PID/stat`.
-const TICKS_PER_SECOND: f64 = 100.0;
 /// More than any load here takes.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -121,23 +119,6 @@ impl Bench {
     }
 }
 
-/// The agent as `make run` starts it, with nobody at its screen.
-fn start_agent() -> Process {
-    let mut agent = Process::spawn("servicemap run", &mut agent::command(&["run"]));
-    agent::wait_until_attached(&mut agent);
-    agent
-}
-
-/// User and system time of a process so far (`proc_pid_stat(5)`, fields 14 and 15).
-fn cpu_seconds(pid: u32) -> Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the agent has ended")?;
-    // The program's name may hold spaces; fields are counted from behind it.
-    let fields = stat.rsplit_once(')').context("no stat")?.1;
-    let ticks: Vec<f64> =
-        fields.split_whitespace().skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
-    Ok(ticks.iter().sum::<f64>() / TICKS_PER_SECOND)
-}
-
 fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
@@ -147,29 +128,5 @@ fn spread(sorted: &[f64]) -> String {
     match (sorted.first(), sorted.last()) {
         (Some(least), Some(most)) => format!("{least:.0}–{most:.0}"),
         _ => String::new(),
-    }
-}
-
-/// `kernel.bpf_stats_enabled`, set to what it was when dropped.
-struct BpfStatistics {
-    before: String,
-}
-
-impl BpfStatistics {
-    const SWITCH: &str = "/proc/sys/kernel/bpf_stats_enabled";
-
-    fn switch_on() -> Result<Self> {
-        let switch = Path::new(Self::SWITCH);
-        let before = fs::read_to_string(switch).context("this kernel takes no BPF run times")?;
-        fs::write(switch, "1").context("cannot switch BPF run times on: run `make bench` as root")?;
-        Ok(Self { before })
-    }
-}
-
-impl Drop for BpfStatistics {
-    fn drop(&mut self) {
-        if let Err(error) = fs::write(Self::SWITCH, &self.before) {
-            eprintln!("cannot set {} back to {}: {error}", Self::SWITCH, self.before.trim());
-        }
     }
 }

@@ -5,6 +5,9 @@
 //!   and closes it (or keeps all of them until standard input ends, open or with this half shut down), and prints
 //!   `done OPENED REFUSED OTHER`.
 //! - `peer serve ADDRESS COUNT`: listens on COUNT free ports and prints `ready PORT …`, until it is killed.
+//! - `peer member ADDRESS RATE`: is a service of many. Listens on a free port, prints `ready PORT`, reads a line of ports,
+//!   opens a connection to each of them and keeps it, prints `held COUNT`, and then makes RATE short connections a second
+//!   over them by turns, until standard input ends.
 //! - `peer load ADDRESS RATE SECONDS PORT …`: makes RATE short connections a second (0: as many as it can) over these
 //!   ports and prints `done MADE`.
 
@@ -32,10 +35,13 @@ fn main() -> Result<()> {
             connect(socket_address(address, port)?, count.parse()?, then)
         }
         ["serve", address, count] => serve(address.parse()?, count.parse()?),
+        ["member", address, rate] => member(address.parse()?, rate.parse()?),
         ["load", address, rate, seconds, ref ports @ ..] => {
             run_load(address, rate.parse()?, seconds.parse()?, ports)
         }
-        _ => bail!("use: peer listen | connect | serve | load, with the arguments that peer.rs names"),
+        _ => {
+            bail!("use: peer listen | connect | serve | member | load, with the arguments that peer.rs names")
+        }
     }
 }
 
@@ -61,6 +67,11 @@ fn leave_the_unit() {
 fn listen(address: SocketAddr) -> Result<()> {
     let listener = TcpListener::bind(address).with_context(|| format!("cannot listen at {address}"))?;
     println!("ready {}", listener.local_addr()?.port());
+    answer(&listener)
+}
+
+/// Accepts and reads each connection to its end, all at a time.
+fn answer(listener: &TcpListener) -> Result<()> {
     for stream in listener.incoming() {
         let mut stream = stream?;
         spawn(move || {
@@ -69,6 +80,22 @@ fn listen(address: SocketAddr) -> Result<()> {
             while matches!(stream.read(&mut byte), Ok(1..)) {}
         });
     }
+    Ok(())
+}
+
+fn member(address: IpAddr, rate: u32) -> Result<()> {
+    let listener = TcpListener::bind((address, 0)).with_context(|| format!("cannot listen at {address}"))?;
+    println!("ready {}", listener.local_addr()?.port());
+    spawn(move || answer(&listener));
+    let mut line = String::new();
+    stdin().read_line(&mut line)?;
+    let ports = line.split_whitespace().map(|port| socket_address(&address.to_string(), port));
+    let targets = ports.collect::<Result<Vec<_>>>()?;
+    let held = targets.iter().map(TcpStream::connect).collect::<Result<Vec<_>, _>>()?;
+    println!("held {}", held.len());
+    // Whoever started this ends it; a load without an end is one that is longer than anybody waits.
+    spawn(move || Load { rate: Some(rate), duration: Duration::from_hours(1) }.run(&targets));
+    stdin().read_to_end(&mut Vec::new())?;
     Ok(())
 }
 

@@ -52,16 +52,20 @@ impl<T> fmt::Debug for Id<T> {
     }
 }
 
+/// Places of a page. A row that grew in one piece would be moved, and a quarter of it be empty.
+const PAGE: usize = 256;
+
 /// A growing row of `T` in which freed places are used again.
 #[derive(Debug)]
 pub(crate) struct Slots<T> {
-    places: Vec<Option<T>>,
+    /// All but the last one are full.
+    pages: Vec<Vec<Option<T>>>,
     free: Vec<Id<T>>,
 }
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self { places: Vec::new(), free: Vec::new() }
+        Self { pages: Vec::new(), free: Vec::new() }
     }
 }
 
@@ -69,45 +73,77 @@ impl<T> Slots<T> {
     /// Puts a `T` in. `None` when four billion are in already.
     pub(crate) fn insert(&mut self, value: T) -> Option<Id<T>> {
         if let Some(id) = self.free.pop() {
-            *self.places.get_mut(id.index())? = Some(value);
+            *self.place_mut(id)? = Some(value);
             return Some(id);
         }
-        let id = Id::new(self.places.len())?;
-        self.places.push(Some(value));
+        let id = Id::new(self.places())?;
+        match self.pages.last_mut() {
+            Some(page) if page.len() < PAGE => page.push(Some(value)),
+            // The first one grows: few maps are large.
+            None => self.pages.push(vec![Some(value)]),
+            Some(_) => {
+                let mut page = Vec::with_capacity(PAGE);
+                page.push(Some(value));
+                self.pages.push(page);
+            }
+        }
         Some(id)
     }
 
     /// Takes a `T` out.
     pub(crate) fn remove(&mut self, id: Id<T>) -> Option<T> {
-        let value = self.places.get_mut(id.index())?.take()?;
+        let value = self.place_mut(id)?.take()?;
         self.free.push(id);
         Some(value)
     }
 
     pub(crate) fn get(&self, id: Id<T>) -> Option<&T> {
-        self.places.get(id.index())?.as_ref()
+        self.pages.get(id.index() / PAGE)?.get(id.index() % PAGE)?.as_ref()
     }
 
     pub(crate) fn get_mut(&mut self, id: Id<T>) -> Option<&mut T> {
-        self.places.get_mut(id.index())?.as_mut()
+        self.place_mut(id)?.as_mut()
+    }
+
+    fn place_mut(&mut self, id: Id<T>) -> Option<&mut Option<T>> {
+        self.pages.get_mut(id.index() / PAGE)?.get_mut(id.index() % PAGE)
+    }
+
+    fn places(&self) -> usize {
+        let full = self.pages.len().saturating_sub(1);
+        full * PAGE + self.pages.last().map_or(0, Vec::len)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.places.len() - self.free.len()
+        self.places() - self.free.len()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> {
-        self.places.iter().enumerate().filter_map(|(index, place)| Some((Id::new(index)?, place.as_ref()?)))
+        self.pages
+            .iter()
+            .flatten()
+            .enumerate()
+            .filter_map(|(index, place)| Some((Id::new(index)?, place.as_ref()?)))
     }
 
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.places.iter_mut().flatten()
+        self.pages.iter_mut().flatten().flatten()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_keeps_its_number_when_pages_are_added() {
+        let mut slots = Slots::default();
+        let ids: Vec<_> = (0..3 * PAGE).map(|value| slots.insert(value).unwrap()).collect();
+        let found = ids.iter().map(|id| slots.get(*id).copied());
+        assert!(found.eq((0..3 * PAGE).map(Some)));
+        assert!(slots.iter().map(|(id, _)| id).eq(ids));
+        assert_eq!(slots.len(), 3 * PAGE);
+    }
 
     #[test]
     fn a_freed_place_is_used_again() {
