@@ -24,7 +24,7 @@ const SERVICES: usize = 100;
 /// Others to which each service is connected.
 const CALLS: usize = 10;
 /// Short connections a second of each service.
-const RATE: u32 = 1;
+const RATE: usize = 1;
 /// Programs are called by this and a number, so that they are told from everything else on the machine.
 const NAME: &str = "mesh-";
 /// More than anything here takes.
@@ -40,7 +40,7 @@ fn main() -> Result<()> {
     println!(
         "\n| {SERVICES} services, {} connections held, {} short ones a second, {seconds} s | share of a core |\n|---|---|",
         SERVICES * CALLS,
-        SERVICES as u32 * RATE
+        SERVICES * RATE
     );
     println!("| the agent's CPU time | {:.2} % |", cost.agent);
     println!("| run time of its BPF programs | {:.2} % |", cost.kernel);

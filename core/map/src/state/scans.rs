@@ -83,8 +83,8 @@ impl State {
     /// known as one yet tries it once or twice.
     pub(super) fn tells_health(&self, id: Id<Edge>) -> bool {
         let Some(edge) = self.edges.get(id) else { return false };
-        let vain = self.scans.vain.get(&(edge.key.0, edge.key.1));
-        let is_first = || vain.and_then(|edges| edges.first()) == Some(&id);
+        let vain = || self.scans.vain.get(&(edge.key.0, edge.key.1));
+        let is_first = || vain().and_then(|edges| edges.first()) == Some(&id);
         edge.tells_health() && (!edge.vain || is_first())
     }
 

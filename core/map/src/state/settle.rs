@@ -61,11 +61,14 @@ impl State {
         let mut stale = std::mem::take(&mut self.stale);
         let pods = std::mem::take(&mut stale.pods);
         stale.everything |= !pods.is_empty() && self.resolver.pods_with_flows().any(|uid| pods.contains(uid));
-        let (known, mut unnamed): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|one| {
-            self.flows.get(one.flow).is_some_and(|flow| is_known(flow) && !stale.concerns(&flow.key))
-        });
-        for one in known {
-            self.add(one.flow, &one.sums, now);
+        let mut unnamed = Vec::new();
+        for one in fresh {
+            let flow = self.flows.get(one.flow);
+            if flow.is_some_and(|flow| is_known(flow) && !stale.concerns(&flow.key)) {
+                self.add(one.flow, &one.sums, now);
+            } else {
+                unnamed.push(one);
+            }
         }
         if !stale.is_empty() {
             let concerned =
