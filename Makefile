@@ -25,6 +25,7 @@ bench: ## What Servicemap costs on this machine, as ratios and CPU time, and wha
 	@tools/bench.sh
 bench-code: ## What the map, the OTLP encoders and watching a cluster cost by themselves, without a kernel
 	@cargo bench --locked -p servicemap-map --bench map --bench policies
+	@tools/bench-scale.sh
 	@cargo bench --locked -p servicemap --no-default-features --bench otlp
 	@cargo bench --locked -p servicemap --no-default-features --bench kubernetes
 tools: ## Install what the tests need (Debian packages, and tools built once and kept)

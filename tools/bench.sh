@@ -10,4 +10,5 @@ step 'Benchmark of a cluster' "${cluster[@]}" --no-run
 printf '\n%s, Linux %s, %s cores, %s\n' "$(date --utc +%F)" "$(uname -r)" "$(nproc)" \
   "$(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)"
 target/release/bench "$@"
+target/release/mesh
 "${cluster[@]}"
