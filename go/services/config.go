@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/servicemap/servicemap/go/domain"
 	"github.com/servicemap/servicemap/go/internal/settings"
 )
 
@@ -56,6 +57,12 @@ type Config struct {
 	MinEmitInterval time.Duration
 	// DebounceWindow gathers changes that are not immediate for this long after the first one (2s).
 	DebounceWindow time.Duration
+
+	// EventTypes are the types of events to tell; empty for all.
+	EventTypes []domain.EventType
+	// StateDir is a directory in which what was told is kept, so that the next run does not tell it as new; it is made if
+	// need be, and belongs to one observer. Empty for none: detections of the first hour are then marked Learning.
+	StateDir string
 }
 
 // DefaultConfig is the configuration that suits most.
@@ -118,6 +125,9 @@ type nativeSettings struct {
 	FullSnapshotInterval settings.Duration `json:"full_snapshot_interval"`
 	MinEmitInterval      settings.Duration `json:"min_emit_interval"`
 	DebounceWindow       settings.Duration `json:"debounce_window"`
+	// Absent for every type.
+	Events   []domain.EventType `json:"events,omitempty"`
+	StateDir string             `json:"state_dir,omitempty"`
 }
 
 func (c *Config) nativeJSON(name string) ([]byte, error) {
@@ -138,5 +148,7 @@ func (c *Config) nativeJSON(name string) ([]byte, error) {
 		FullSnapshotInterval: settings.Duration(c.FullSnapshotInterval),
 		MinEmitInterval:      settings.Duration(c.MinEmitInterval),
 		DebounceWindow:       settings.Duration(c.DebounceWindow),
+		Events:               c.EventTypes,
+		StateDir:             c.StateDir,
 	})
 }

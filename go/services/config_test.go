@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/servicemap/servicemap/go/domain"
 )
 
 func TestDefaultsAreValid(t *testing.T) {
@@ -50,6 +52,26 @@ func TestSettingsCarryTheNamesThatEveryDoorUses(t *testing.T) {
 		if got[key] != want {
 			t.Errorf("%s is written as %v, want %v", key, got[key], want)
 		}
+	}
+}
+
+func TestTypesOfEventsAndTheStateDirectoryAreWrittenOnlyWhereTheyAreSet(t *testing.T) {
+	config := DefaultConfig()
+	document, err := config.nativeJSON("edge")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(document), "events") || strings.Contains(string(document), "state_dir") {
+		t.Fatalf("the settings are %s", document)
+	}
+	config.EventTypes = []domain.EventType{domain.EventTypeServiceDiscovered, domain.EventTypeCaptureGap}
+	config.StateDir = "/var/lib/servicemap"
+	if document, err = config.nativeJSON("edge"); err != nil {
+		t.Fatal(err)
+	}
+	want := `"events":["service.discovered","capture.gap"],"state_dir":"/var/lib/servicemap"`
+	if !strings.Contains(string(document), want) {
+		t.Fatalf("the settings are %s, want %s", document, want)
 	}
 }
 
