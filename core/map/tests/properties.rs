@@ -190,6 +190,7 @@ fn lasting() -> Lab {
 
 /// A map as JSON, without what depends on when it was looked at: how much was told by then, and health, since attempts that
 /// were judged stay with whom they were judged for when a name becomes known later.
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a helper of tests may panic")]
 fn without_memory(snapshot: &Snapshot) -> Value {
     let mut map = serde_json::to_value(snapshot).unwrap();
     map["sequence"].take();
