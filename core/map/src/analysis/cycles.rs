@@ -40,7 +40,7 @@ pub(super) fn cycles(graph: &Graph, components: &Components) -> Cycles {
 }
 
 /// One of the shortest ways from a node back to it, turned so that its first member comes first; always the same one.
-fn shortest_through(node: u32, graph: &Graph, components: &Components) -> Option<Vec<u32>> {
+pub(super) fn shortest_through(node: u32, graph: &Graph, components: &Components) -> Option<Vec<u32>> {
     let component = components.of(node);
     let mut came_from = vec![None; graph.nodes.len()];
     let mut waiting = VecDeque::from([node]);

@@ -46,35 +46,44 @@ fn count_among(block: &[u32], components: &Components, counts: &mut [u32]) {
     }
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "until one service is asked about"))]
-/// Who depends on one node: itself left out, sorted; with how many of them do so directly.
-pub(super) fn of(graph: &Graph, node: u32) -> (Vec<u32>, usize) {
+/// Who is reached from one node over at least one arrow: itself left out, sorted. Who depends on it, where `next` says who
+/// needs a node; on whom it depends, where it says whom a node needs.
+pub(super) fn reached<I: Iterator<Item = u32>>(size: usize, node: u32, next: impl Fn(u32) -> I) -> Vec<u32> {
+    let mut seen = vec![false; size];
+    let mut waiting = vec![node];
+    while let Some(here) = waiting.pop() {
+        for there in next(here) {
+            if let Some(seen) = seen.get_mut(there as usize)
+                && !std::mem::replace(seen, true)
+            {
+                waiting.push(there);
+            }
+        }
+    }
+    let found = (0..).zip(seen).filter(|(other, seen)| *seen && *other != node);
+    found.map(|(other, _)| other).collect()
+}
+
+/// Who needs each node, in order.
+pub(super) fn needed_by(graph: &Graph) -> Vec<Vec<u32>> {
     let mut needed_by = vec![Vec::new(); graph.nodes.len()];
     for (from, to) in &graph.arrows {
         if let Some(needed_by) = needed_by.get_mut(*to as usize) {
             needed_by.push(*from);
         }
     }
-    let by = |node: u32| needed_by.get(node as usize).map_or(&[][..], Vec::as_slice);
-    let mut seen = vec![false; graph.nodes.len()];
-    let mut waiting = vec![node];
-    while let Some(next) = waiting.pop() {
-        for from in by(next) {
-            if let Some(seen) = seen.get_mut(*from as usize)
-                && !std::mem::replace(seen, true)
-            {
-                waiting.push(*from);
-            }
-        }
-    }
-    let found = (0..).zip(seen).filter(|(other, seen)| *seen && *other != node);
-    (found.map(|(other, _)| other).collect(), by(node).iter().filter(|other| **other != node).count())
+    needed_by
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::{graph, reference};
     use super::*;
+
+    fn dependents(graph: &Graph, node: u32) -> Vec<u32> {
+        let needed_by = needed_by(graph);
+        reached(graph.nodes.len(), node, |node| needed_by[node as usize].iter().copied())
+    }
 
     fn counts_of(graph: &Graph) -> Vec<u32> {
         counts(graph, &Components::new(graph))
@@ -90,7 +99,7 @@ mod tests {
     fn members_of_a_cycle_depend_on_each_other() {
         let graph = graph(&["a", "b", "c", "d"], &[(0, 1), (1, 2), (2, 1), (2, 3)]);
         assert_eq!(counts_of(&graph), [0, 2, 2, 3]);
-        assert_eq!(of(&graph, 1), (vec![0, 2], 2));
+        assert_eq!(dependents(&graph, 1), [0, 2]);
     }
 
     #[test]
@@ -111,7 +120,7 @@ mod tests {
             for (node, count) in nodes.clone().zip(counts_of(&graph)) {
                 let expected: Vec<u32> =
                     nodes.clone().filter(|from| *from != node && reached.contains(&(*from, node))).collect();
-                assert_eq!(of(&graph, node).0, expected, "seed {seed}, node {node}");
+                assert_eq!(dependents(&graph, node), expected, "seed {seed}, node {node}");
                 assert_eq!(count as usize, expected.len(), "seed {seed}, node {node}");
             }
         }

@@ -1,6 +1,7 @@
 //! What follows from the graph of dependencies: cycles, chains, single points of failure, who depends on whom; and
 //! what network policies allow in it. Pure functions, stable in their order.
 
+mod about;
 pub(crate) mod causes;
 mod chains;
 mod components;
@@ -14,6 +15,7 @@ mod single_points;
 
 use std::collections::BTreeSet;
 
+pub use about::about;
 use chains::{Chains, Kind, Step};
 use components::Components;
 use cycles::Cycles;

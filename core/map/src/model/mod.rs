@@ -44,6 +44,6 @@ pub use service::{Endpoint, Service, ServiceRef, ServiceType};
 pub use snapshot::{ObserverInfo, Snapshot, SnapshotTotals};
 pub use time::{Timestamp, UnknownTimestamp};
 pub use topology::{
-    Chain, DisallowedConnection, PolicySide, SinglePointOfFailure, SnapshotDependency, SnapshotTopology,
-    TopologyLeftOut,
+    Chain, DisallowedConnection, PolicySide, ServiceAnalysis, SinglePointOfFailure, SnapshotDependency,
+    SnapshotTopology, TopologyLeftOut,
 };

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::ServiceId;
 
 /// The graph of dependencies, and what follows from it. Lists of what is found hold at most
 /// [`MAX_LISTED`](Self::MAX_LISTED) entries; [`left_out`](Self::left_out) says how many more there are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotTopology {
     /// Who needs whom, whatever the port, sorted by the ids of source and destination. A dependency outlives its connections.
     pub dependencies: Arc<[SnapshotDependency]>,
@@ -23,10 +23,10 @@ pub struct SnapshotTopology {
     /// Services that several others depend on and that nothing stands beside: those first on which most depend, then by id.
     pub single_points_of_failure: Vec<SinglePointOfFailure>,
     /// The chain of dependencies with the most steps.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub longest_chain: Option<Chain>,
     /// The chain of dependencies whose least used one carries the most connections.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busiest_chain: Option<Chain>,
     /// Connections that no network policy allows, sorted by their keys.
     pub disallowed_connections: Vec<DisallowedConnection>,
@@ -34,7 +34,7 @@ pub struct SnapshotTopology {
     /// cluster has no policy at all: then it is every service.
     pub unrestricted_services: Vec<String>,
     /// How many more there are than the lists hold.
-    #[serde(skip_serializing_if = "TopologyLeftOut::is_nothing")]
+    #[serde(default, skip_serializing_if = "TopologyLeftOut::is_nothing")]
     pub left_out: TopologyLeftOut,
 }
 
@@ -45,17 +45,17 @@ impl SnapshotTopology {
 }
 
 /// Two services of which one needs the other, whatever the port.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotDependency {
     /// Who needs.
     pub source: ServiceId,
     /// Who is needed.
     pub destination: ServiceId,
     /// Both have namespaces, and they differ.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub cross_namespace: bool,
     /// Both are in environments, and they differ.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub cross_environment: bool,
 }
 
@@ -65,19 +65,19 @@ const fn is_false(b: &bool) -> bool {
 }
 
 /// How many entries the lists of a topology do not hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TopologyLeftOut {
     /// Strongly connected components.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub cycles: u64,
     /// Members for which no shortest cycle was looked for, because there were enough.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub shortest_cycles: u64,
     /// Orphans.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub orphans: u64,
     /// Single points of failure.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub single_points_of_failure: u64,
 }
 
@@ -96,7 +96,7 @@ const fn is_zero(n: &u64) -> bool {
 
 /// A path through the graph of dependencies, from a service that nobody needs to one that needs nobody. Services that all
 /// need each other are one step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chain {
     /// Ids of the services of each step, sorted; who needs comes before who is needed.
     pub steps: Vec<Vec<String>>,
@@ -107,7 +107,7 @@ pub struct Chain {
 
 /// A service that several others depend on and that nothing stands beside: without it the graph of dependencies falls apart,
 /// or everything that some entry points depend on leads to it or through it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SinglePointOfFailure {
     /// Its id.
     pub service: String,
@@ -121,7 +121,7 @@ pub struct SinglePointOfFailure {
 
 /// A connection (edge) that no network policy allows. It may be seen nevertheless: attempts fail, policies came later than
 /// the connection, or the network does not enforce them.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DisallowedConnection {
     /// `ns/a->ns/b:port/tcp`.
     pub connection: String,
@@ -130,11 +130,36 @@ pub struct DisallowedConnection {
 }
 
 /// The side whose policies do not allow a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PolicySide {
     /// Those of the source's pods.
     Egress,
     /// Those of the destination's pods.
     Ingress,
+}
+
+/// What follows from the graph of dependencies for one service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ServiceAnalysis {
+    /// Its id.
+    pub service: ServiceId,
+    /// Ids of those that it needs itself, in the order of the map; never its own, like all lists here.
+    pub needs: Vec<String>,
+    /// Those that it needs through others alone.
+    pub needs_through_others: Vec<String>,
+    /// Who needs it: is affected at once when it fails.
+    pub needed_by: Vec<String>,
+    /// Who needs it through others alone: is affected when those pass the failure on.
+    pub needed_through_others: Vec<String>,
+    /// Members of the circle of dependencies that it is in, itself among them; empty where it is in none.
+    pub cycle: Vec<String>,
+    /// A shortest way from it back to it.
+    pub shortest_cycle: Vec<String>,
+    /// Why it is a single point of failure, if it is one.
+    pub single_point_of_failure: Option<SinglePointOfFailure>,
+    /// The chain through it with the most steps.
+    pub longest_chain: Option<Chain>,
+    /// The chain through it whose least used dependency carries the most connections.
+    pub busiest_chain: Option<Chain>,
 }
