@@ -118,3 +118,57 @@ fn the_pipelines_of_the_repository_load() {
         assert_eq!(output.status.code(), Some(0), "{name}: {}", text(&output.stderr));
     }
 }
+
+/// A map that was saved: two entry points, a gateway, a database, two services in a circle.
+const SAVED_MAP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/map.json");
+
+#[test]
+fn a_saved_map_is_analyzed() {
+    let output = output(&["analyze", "--map", SAVED_MAP]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    insta::assert_snapshot!(text(&output.stdout));
+}
+
+#[test]
+fn who_a_failure_affects_is_said_of_a_service_of_a_saved_map() {
+    let output = output(&["analyze", "--map", SAVED_MAP, "--service", "shop/left"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    insta::assert_snapshot!(text(&output.stdout));
+}
+
+#[test]
+fn an_analysis_of_one_service_has_all_of_it_as_json() {
+    let output = output(&["analyze", "--map", SAVED_MAP, "--service", "service:shop/db", "-o", "json"]);
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["needed_by"], serde_json::json!(["service:shop/gateway"]));
+    let through_others = serde_json::json!(["service:shop/app", "service:shop/site"]);
+    assert_eq!(found["needed_through_others"], through_others);
+    assert_eq!(found["busiest_chain"]["connections"], 5);
+}
+
+#[test]
+fn what_is_no_saved_map_is_refused_in_one_sentence() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("map.json");
+    for (content, why) in [
+        ("hello", "expected value"),
+        (r#"{"at":""}"#, "missing field `version`"),
+        (r#"{"version":99}"#, "its version is 99, and this servicemap reads 1"),
+        (r#"{"version":1,"services":[]}"#, "missing field `connections`"),
+        (r#"{"version":1,"services":[{"id":"x"}],"connections":[],"topology":{}}"#, "\"x\" is no service"),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        let output = output(&["analyze", "--map", path.to_str().unwrap()]);
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{content}");
+        assert!(stderr.contains(why) && stderr.contains("map.json"), "{content}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    }
+}
+
+#[test]
+fn a_service_that_is_not_in_the_map_is_said_to_be_none() {
+    let output = output(&["analyze", "--map", SAVED_MAP, "--service", "shop/cart"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).starts_with("servicemap: `shop/cart` is no service of the map"));
+}

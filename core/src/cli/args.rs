@@ -42,6 +42,12 @@ Examples:
   servicemap replay incident.jsonl          the events that were told, one JSON object a line
   servicemap replay -o table incident.jsonl the map as it was in the end";
 
+const ANALYZE_EXAMPLES: &str = "\
+Examples:
+  servicemap analyze --for 10s                             single points of failure, cycles, chains, orphans
+  servicemap analyze --map map.json --service shop/cart    who is affected when the cart fails
+  servicemap analyze --map map.json -o json";
+
 const CHECK_EXAMPLES: &str = "\
 Examples:
   servicemap check
@@ -83,6 +89,8 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Observe for a while, print the map once, exit
     Map(MapArgs),
+    /// Say what follows from who needs whom: single points of failure, cycles, chains, orphans, who a failure affects
+    Analyze(AnalyzeArgs),
     /// Write down all that the map is told, until stopped
     Record(RecordArgs),
     /// Tell a recording to a map again: the same events, or the map that came of it
@@ -201,6 +209,33 @@ pub(super) enum MapOutput {
     Dot,
     /// A graph for Mermaid
     Mermaid,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = ANALYZE_EXAMPLES)]
+pub(super) struct AnalyzeArgs {
+    /// Analyze this map, which `servicemap map -o json` wrote, instead of observing
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "observe_for")]
+    pub(super) map: Option<PathBuf>,
+    /// Observe this long once the connections that exist are known, such as 500ms, 5s or 2m [default: one drain of the
+    /// kernel's counters]
+    #[arg(long = "for", value_name = "DURATION", value_parser = crate::settings::duration::parse)]
+    pub(super) observe_for: Option<Duration>,
+    /// Only what concerns this service: whom it needs, and who is affected when it fails
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub(super) service: Option<String>,
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value_t = AnalyzeOutput::Table)]
+    pub(super) output: AnalyzeOutput,
+}
+
+/// Forms of an analysis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum AnalyzeOutput {
+    /// Sentences for people
+    Table,
+    /// All that was found
+    Json,
 }
 
 #[derive(Debug, Args)]

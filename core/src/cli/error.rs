@@ -47,6 +47,12 @@ pub(super) enum CliError {
     ScriptLine(#[from] ScriptError),
     #[error(transparent)]
     Plan(#[from] PlanError),
+    #[error("cannot analyze {}: {why}; give a file that `servicemap map -o json` wrote", .path.display())]
+    SavedMap { path: PathBuf, why: String },
+    #[error("`{0}` is no service of the map; `servicemap map` shows them, each as NAMESPACE/NAME")]
+    NoService(String),
+    #[error("`{name}` may be any of {ids}; name one of these")]
+    SeveralServices { name: String, ids: String },
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
 }

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use servicemap_map::model::Snapshot;
@@ -22,10 +23,16 @@ pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
 
 pub(super) fn run(args: &MapArgs) -> Result<ExitCode, CliError> {
+    let snapshot = observe(args.observe_for)?;
+    output::print(&text(&snapshot, args.output, Capability::of_stdout())?)
+}
+
+/// The map after a while; without one, after one drain of the kernel's counters.
+pub(super) fn observe(observe_for: Option<Duration>) -> Result<Arc<Snapshot>, CliError> {
     let mut settings = Settings::default();
     // Who waits for a moment only wants to know to whom nobody connected meanwhile.
     settings.map.orphan_after = Duration::ZERO;
-    let observe_for = args.observe_for.unwrap_or(settings.drain_interval);
+    let observe_for = observe_for.unwrap_or(settings.drain_interval);
     let observer = Observer::new(settings);
     observer.start()?;
     let signals = Signals::install(1, || {})?;
@@ -37,7 +44,7 @@ pub(super) fn run(args: &MapArgs) -> Result<ExitCode, CliError> {
     }
     observer.shutdown(STOP_TIMEOUT)?;
     drop(progress);
-    output::print(&text(&observer.snapshot(), args.output, Capability::of_stdout())?)
+    Ok(observer.snapshot())
 }
 
 /// Waits until the connections that exist are in the map; false when a signal came before.

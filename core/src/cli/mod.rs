@@ -4,6 +4,7 @@
 //! Standard output carries only what was asked for (a table, a map, events); everything said about it goes to standard
 //! error. Exit status 0 is success and an ordered stop, 1 is a failure that was told, 2 a command line that is wrong.
 
+mod analyze;
 mod args;
 mod check;
 mod configuration;
@@ -16,6 +17,7 @@ mod record;
 mod render;
 mod replay;
 mod run;
+mod saved;
 mod screen;
 mod signals;
 mod simulate;
@@ -59,6 +61,10 @@ fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Map(args) => {
             log::install(log_level, log::DEFAULT)?;
             map::run(&args)
+        }
+        Command::Analyze(args) => {
+            log::install(log_level, log::DEFAULT)?;
+            analyze::run(&args)
         }
         Command::Record(args) => {
             log::install(log_level, log::DEFAULT)?;

@@ -3,6 +3,7 @@
 //! Names come from processes, DNS and clusters and are nobody's friends: each form escapes them in its own way, so that
 //! no name moves the cursor, ends a string or adds an edge.
 
+mod analysis;
 mod dot;
 mod graph;
 mod json;
@@ -13,6 +14,7 @@ pub(super) mod sample;
 mod table;
 mod text;
 
+pub(super) use analysis::{service_analysis, topology};
 pub(super) use dot::dot;
 pub(super) use json::json;
 pub(super) use mermaid::mermaid;
