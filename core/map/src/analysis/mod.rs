@@ -10,6 +10,8 @@ mod dependents;
 mod graph;
 pub(crate) mod policy;
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod reference;
 mod single_points;
 

@@ -44,14 +44,14 @@ pub(super) fn single_points(graph: &Graph, components: &Components) -> Vec<Singl
 }
 
 /// Nodes without which the graph has more parts than with them.
-fn articulation(graph: &Graph) -> BTreeSet<u32> {
+pub(super) fn articulation(graph: &Graph) -> BTreeSet<u32> {
     let pairs: BTreeSet<(u32, u32)> = graph.between().map(|(a, b)| (a.min(b), a.max(b))).collect();
     let undirected: UnGraph<(), ()> = UnGraph::from_edges(&pairs);
     articulation_points(&undirected).into_iter().filter_map(|node| u32::try_from(node.index()).ok()).collect()
 }
 
 /// How many entry points each node dominates, when what fails goes from who needs nothing to who needs it.
-fn dominated_entry_points(graph: &Graph, components: &Components) -> Vec<u32> {
+pub(super) fn dominated_entry_points(graph: &Graph, components: &Components) -> Vec<u32> {
     let size = graph.nodes.len();
     let mut turned: DiGraph<(), ()> = DiGraph::with_capacity(size + 1, graph.arrows.len() + size);
     for _ in 0..=size {
