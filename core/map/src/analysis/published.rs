@@ -1,5 +1,7 @@
 //! Graphs from the literature, whose answers are known.
 
+#![expect(clippy::many_single_char_names, reason = "the nodes have these names where they were published")]
+
 use super::components::Components;
 use super::{Graph, chains, single_points};
 
