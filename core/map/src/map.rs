@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::changes::{EventLog, Teller};
 use crate::model::{
-    Event, Fact, FactBody, Known, KubernetesFact, ObserverInfo, RunId, Snapshot, SourceId, Statistics,
-    Timestamp,
+    EdgePairs, Event, Fact, FactBody, Known, KubernetesFact, ObserverInfo, RunId, Snapshot, SourceId,
+    Statistics, Timestamp,
 };
 use crate::settings::MapSettings;
 use crate::state::State;
@@ -219,6 +219,13 @@ impl ServiceMap {
             unnamed: self.state.unnamed(),
             gaps: self.state.gaps(),
         }
+    }
+
+    /// Who is behind the edge that has this key ([`ConnectionRef::key`](crate::model::ConnectionRef::key), as
+    /// `ns/a->ns/b:port/tcp`): the pairs of pods, or of programs where there are no pods, that opened the most connections.
+    /// `None` where there is no such edge. As it was settled by the last [`advance`](Self::advance).
+    pub fn pairs(&self, key: &str) -> Option<EdgePairs> {
+        self.state.pairs(key)
     }
 
     /// The map as events marked `initial`, for a consumer that starts now: services, connections, those that fail,

@@ -15,6 +15,7 @@ mod known;
 mod kubernetes;
 mod latency;
 mod lean;
+mod pair;
 mod readings;
 mod service;
 mod snapshot;
@@ -39,6 +40,7 @@ pub use kubernetes::{
     SliceEndpoint, SlicePort,
 };
 pub use latency::ConnectLatency;
+pub use pair::{EdgePairs, Pair, PairEnd};
 pub use readings::{AgentStatistics, CaptureHealth, DurationHistogram, KernelEvents, Readings, Statistics};
 pub use service::{Endpoint, Service, ServiceRef, ServiceType};
 pub use snapshot::{ObserverInfo, Snapshot, SnapshotTotals};

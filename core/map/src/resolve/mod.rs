@@ -12,6 +12,7 @@ mod homes;
 mod listeners;
 mod machines;
 mod names;
+mod pairs;
 mod party;
 mod pod_path;
 

@@ -18,6 +18,7 @@ mod health;
 mod judging;
 mod lifecycle;
 mod orphans;
+mod pairs;
 mod place;
 mod policy;
 mod renaming;

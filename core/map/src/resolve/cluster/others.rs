@@ -20,6 +20,11 @@ impl Cluster {
         })
     }
 
+    /// Namespace, name and node of a pod; the node is empty until it is scheduled.
+    pub(crate) fn pod_place(&self, uid: &str) -> Option<(&Arc<str>, &Arc<str>, &Arc<str>)> {
+        self.pods.get(uid).map(|pod| (&pod.object.namespace, &pod.object.name, &pod.object.node))
+    }
+
     /// The Services other than the one that names it behind which a pod is at an instant, and that are there still, sorted.
     /// Where some of them lead to a port, only those.
     pub(crate) fn other_services(
