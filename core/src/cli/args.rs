@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use servicemap_map::simulate::Rate;
 
+use crate::recording::Moment;
+
 const EXAMPLES: &str = "\
 Examples:
   servicemap run                            live table of this machine's connections
@@ -28,7 +30,16 @@ Examples:
   servicemap map
   servicemap map --for 1m -o json > map.json
   servicemap map -o dot | dot -Tsvg > map.svg
-  servicemap map -o mermaid";
+  servicemap map -o mermaid
+  servicemap map --edge 'shop/web->shop/db:5432/tcp'
+  servicemap map --recording incident.jsonl --at -5m
+  servicemap map --recording incident.jsonl --at 2027-01-15T08:00:00Z -o json";
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  servicemap diff yesterday.json today.json
+  servicemap diff incident.jsonl@-10m incident.jsonl
+  servicemap diff incident.jsonl@2027-01-15T08:00:00Z incident.jsonl@+90s -o json";
 
 const RECORD_EXAMPLES: &str = "\
 Examples:
@@ -95,6 +106,8 @@ pub(super) enum Command {
     Record(RecordArgs),
     /// Tell a recording to a map again: the same events, or the map that came of it
     Replay(ReplayArgs),
+    /// Say what is different between two maps, saved ones or those of a recording at two instants
+    Diff(DiffArgs),
     /// Say what this machine, these capabilities and the cluster allow, and how to mend what is missing
     Check(CheckArgs),
     /// Check pipeline files without running them
@@ -144,6 +157,17 @@ pub(super) struct MapArgs {
     /// kernel's counters]
     #[arg(long = "for", value_name = "DURATION", value_parser = crate::settings::duration::parse)]
     pub(super) observe_for: Option<Duration>,
+    /// Show a map of this recording instead of observing
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "observe_for")]
+    pub(super) recording: Option<PathBuf>,
+    /// As it was at this instant of the recording: such as 2027-01-15T08:00:00Z, `-5m` before its end or `+90s` after its
+    /// begin [default: its end]
+    #[arg(long, value_name = "TIME", requires = "recording", allow_hyphen_values = true, value_parser = Moment::parse)]
+    pub(super) at: Option<Moment>,
+    /// Show what is behind one connection: the pairs of pods or programs that opened the most. CONNECTION is as in
+    /// `ns/a->ns/b:port/tcp`
+    #[arg(long, value_name = "CONNECTION")]
+    pub(super) edge: Option<String>,
     /// Form of the map
     #[arg(short, long, value_enum, default_value_t = MapOutput::Table)]
     pub(super) output: MapOutput,
@@ -196,6 +220,30 @@ pub(super) enum ReplayOutput {
     Dot,
     /// The map in the end as a graph for Mermaid
     Mermaid,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = DIFF_EXAMPLES)]
+pub(super) struct DiffArgs {
+    /// The map before: a file that `map -o json` made, or a recording, of which `@` and an instant say when (an instant such
+    /// as 2027-01-15T08:00:00Z, `-5m` before its end or `+90s` after its begin) [default: its end]
+    #[arg(value_name = "FROM", value_hint = ValueHint::FilePath)]
+    pub(super) from: String,
+    /// The map after, in the same way
+    #[arg(value_name = "TO", value_hint = ValueHint::FilePath)]
+    pub(super) to: String,
+    /// Form of the differences
+    #[arg(short, long, value_enum, default_value_t = DiffOutput::Table)]
+    pub(super) output: DiffOutput,
+}
+
+/// Forms of what `diff` shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum DiffOutput {
+    /// A line for each difference
+    Table,
+    /// One JSON object, as docs/recording.md describes it
+    Json,
 }
 
 /// Forms of a map.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use servicemap_map::model::Snapshot;
 use servicemap_map::simulate::{PlanError, ScriptError};
 
 use crate::ObserverError;
@@ -25,6 +26,21 @@ pub(super) enum CliError {
         "the configuration has {0} receivers that observe, and a recording is of one; leave the others out"
     )]
     Observers(usize),
+    #[error("`{text}` is no moment of a recording: {reason}")]
+    Moment { text: String, reason: String },
+    #[error("there is no connection `{key}` in the map; {known}")]
+    NoEdge { key: String, known: String },
+    #[error("`{0}` shows the whole map; what is behind one connection is shown by `-o table` and `-o json`")]
+    EdgeForm(&'static str),
+    #[error("cannot read {}: {source}", .path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{} is no recording, and no map as `servicemap map -o json` prints it: {source}", .path.display())]
+    NoMap { path: PathBuf, source: serde_json::Error },
+    #[error(
+        "{} has version {version} of the map, and this Servicemap reads version {}; compare it with a Servicemap that is as \
+         new as the one that made it", .path.display(), Snapshot::VERSION
+    )]
+    MapVersion { path: PathBuf, version: u32 },
     #[error(
         "`{value}` is no log filter ({source}); use error, warn, info, debug or trace, or `target=level`"
     )]

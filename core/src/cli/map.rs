@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use servicemap_map::model::Snapshot;
+use servicemap_map::model::{EdgePairs, Snapshot};
 
 use super::args::{MapArgs, MapOutput};
 use super::error::CliError;
 use super::output::{self, Capability};
-use super::render::{self, Style};
+use super::render::{self, Style, visible};
 use super::signals::Signals;
+use crate::recording::{Moment, map_at};
 use crate::settings::LabelFilter;
 use crate::{Observer, Settings};
 
@@ -23,12 +24,21 @@ pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
 
 pub(super) fn run(args: &MapArgs) -> Result<ExitCode, CliError> {
-    let snapshot = observe(args.observe_for)?;
-    output::print(&text(&snapshot, args.output, Capability::of_stdout())?)
+    if let Some(path) = &args.recording {
+        let (map, at) = map_at(path, args.at.unwrap_or(Moment::END))?;
+        return show(args, || map.snapshot(at).into(), |key| map.pairs(key));
+    }
+    let observer = watch(args.observe_for)?;
+    show(args, || observer.snapshot(), |key| observer.pairs(key))
 }
 
 /// The map after a while; without one, after one drain of the kernel's counters.
 pub(super) fn observe(observe_for: Option<Duration>) -> Result<Arc<Snapshot>, CliError> {
+    Ok(watch(observe_for)?.snapshot())
+}
+
+/// An observer that has observed for a while and has ended.
+fn watch(observe_for: Option<Duration>) -> Result<Observer, CliError> {
     let mut settings = Settings::default();
     // Who waits for a moment only wants to know to whom nobody connected meanwhile.
     settings.map.orphan_after = Duration::ZERO;
@@ -44,7 +54,38 @@ pub(super) fn observe(observe_for: Option<Duration>) -> Result<Arc<Snapshot>, Cl
     }
     observer.shutdown(STOP_TIMEOUT)?;
     drop(progress);
-    Ok(observer.snapshot())
+    Ok(observer)
+}
+
+/// Prints the map, or what is behind one connection of it.
+fn show(
+    args: &MapArgs,
+    snapshot: impl FnOnce() -> Arc<Snapshot>,
+    pairs: impl FnOnce(&str) -> Option<EdgePairs>,
+) -> Result<ExitCode, CliError> {
+    let stdout = Capability::of_stdout();
+    let Some(key) = &args.edge else {
+        return output::print(&text(&snapshot(), args.output, stdout)?);
+    };
+    let found = pairs(key).ok_or_else(|| no_edge(key, &snapshot()));
+    output::print(&match args.output {
+        MapOutput::Table => render::pairs(&found?),
+        MapOutput::Json => render::document(&found?, stdout.terminal)?,
+        MapOutput::Dot => return Err(CliError::EdgeForm("-o dot")),
+        MapOutput::Mermaid => return Err(CliError::EdgeForm("-o mermaid")),
+    })
+}
+
+/// Says which connection may have been meant instead.
+fn no_edge(key: &str, snapshot: &Snapshot) -> CliError {
+    let likeness = |known: &String| strsim::jaro_winkler(key, known);
+    let keys = snapshot.connections.iter().map(|connection| connection.edge.key());
+    let nearest = keys.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let known = nearest.map_or_else(
+        || "it has no connections at all".to_owned(),
+        |nearest| format!("did you mean `{}`?", visible(&nearest)),
+    );
+    CliError::NoEdge { key: visible(key), known }
 }
 
 /// Waits until the connections that exist are in the map; false when a signal came before.

@@ -8,6 +8,7 @@ mod analyze;
 mod args;
 mod check;
 mod configuration;
+mod diff;
 mod error;
 mod live;
 mod log;
@@ -73,6 +74,10 @@ fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Replay(args) => {
             log::install(log_level, log::DEFAULT)?;
             replay::run(&args)
+        }
+        Command::Diff(args) => {
+            log::install(log_level, log::DEFAULT)?;
+            diff::run(&args)
         }
         Command::Check(args) => check::run(&args),
         Command::Validate(args) => configuration::validate(&args),

@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use servicemap_map::agents::Record;
-use servicemap_map::model::{EventTypes, ObserverInfo, Readings, Snapshot};
+use servicemap_map::model::{EdgePairs, EventTypes, ObserverInfo, Readings, Snapshot};
 
 use crate::capture::{Capture, CaptureError, CaptureSettings};
 use crate::kubernetes::{self, Kubernetes, KubernetesError};
@@ -172,6 +172,12 @@ impl Observer {
     /// The map now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.shared.snapshot()
+    }
+
+    /// Who is behind the edge that has this key (`ns/a->ns/b:port/tcp`): the pairs of pods or programs that opened the most
+    /// connections. `None` where there is no such edge.
+    pub fn pairs(&self, key: &str) -> Option<EdgePairs> {
+        self.shared.lock().map.pairs(key)
     }
 
     /// What metrics are made of, now.

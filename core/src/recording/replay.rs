@@ -23,6 +23,9 @@ pub enum Moment {
 }
 
 impl Moment {
+    /// The end of the recording.
+    pub const END: Self = Self::BeforeEnd(Duration::ZERO);
+
     /// Reads a moment; `Err` says how to write one.
     pub fn parse(text: &str) -> Result<Self, String> {
         if let Some(length) = text.strip_prefix('-') {

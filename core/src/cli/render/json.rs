@@ -1,11 +1,16 @@
 //! The map as JSON: the format that `docs/map.md` and `docs/map.schema.json` describe.
 
+use serde::Serialize;
 use servicemap_map::model::Snapshot;
 
 /// The map as JSON, ended by a newline: one line for programs, indented for people.
 pub(crate) fn json(snapshot: &Snapshot, indented: bool) -> Result<String, serde_json::Error> {
-    let mut text =
-        if indented { serde_json::to_string_pretty(snapshot) } else { serde_json::to_string(snapshot) }?;
+    document(snapshot, indented)
+}
+
+/// Anything as JSON, in the same way.
+pub(crate) fn document(value: &impl Serialize, indented: bool) -> Result<String, serde_json::Error> {
+    let mut text = if indented { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) }?;
     text.push('\n');
     Ok(text)
 }

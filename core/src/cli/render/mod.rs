@@ -6,9 +6,11 @@
 mod analysis;
 mod dot;
 mod graph;
+mod grid;
 mod json;
 mod layout;
 mod mermaid;
+mod pairs;
 #[cfg(test)]
 pub(super) mod sample;
 mod table;
@@ -16,8 +18,9 @@ mod text;
 
 pub(super) use analysis::{service_analysis, topology};
 pub(super) use dot::dot;
-pub(super) use json::json;
+pub(super) use json::{document, json};
 pub(super) use mermaid::mermaid;
+pub(super) use pairs::pairs;
 pub(super) use table::{Style, table};
 pub(super) use text::{clip, visible};
 

@@ -1,0 +1,24 @@
+//! `servicemap diff`: what became of a map between two instants.
+
+mod changes;
+mod read;
+
+use std::process::ExitCode;
+
+use changes::Changes;
+use read::Side;
+
+use super::args::{DiffArgs, DiffOutput};
+use super::error::CliError;
+use super::output::{self, Capability};
+use super::render;
+
+pub(super) fn run(args: &DiffArgs) -> Result<ExitCode, CliError> {
+    let (from, to) = (Side::read(&args.from)?, Side::read(&args.to)?);
+    let changes = Changes::between(&from.map, &to.map);
+    let text = match args.output {
+        DiffOutput::Table => changes.to_text(),
+        DiffOutput::Json => render::document(&changes, Capability::of_stdout().terminal)?,
+    };
+    output::print(&text)
+}
