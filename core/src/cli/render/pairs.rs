@@ -1,5 +1,7 @@
 //! The pairs behind a connection as a table.
 
+use std::fmt::Write as _;
+
 use servicemap_map::model::{EdgePairs, Pair, PairEnd};
 
 use super::grid::grid;
@@ -13,7 +15,7 @@ pub(crate) fn pairs(found: &EdgePairs) -> String {
     let shown = found.pairs.len() as u64;
     let mut text = format!("{} · {}", visible(&found.edge.key()), counted(shown + found.left_out, "pair"));
     if found.left_out > 0 {
-        text.push_str(&format!(", of which these {shown} opened the most"));
+        let _ = write!(text, ", of which these {shown} opened the most");
     }
     text.push('\n');
     text.push_str(&grid(&TITLES, &found.pairs.iter().map(row).collect::<Vec<_>>()));
