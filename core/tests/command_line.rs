@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 fn servicemap(args: &[&str]) -> Command {
@@ -171,4 +172,67 @@ fn a_service_that_is_not_in_the_map_is_said_to_be_none() {
     let output = output(&["analyze", "--map", SAVED_MAP, "--service", "shop/cart"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).starts_with("servicemap: `shop/cart` is no service of the map"));
+}
+
+#[test]
+fn a_simulated_cluster_is_replayed_from_standard_input_and_seeds_make_it_the_same() {
+    let arguments = ["simulate", "--services", "10", "--edges", "20", "--for", "20s", "--seed", "7"];
+    let recording = output(&arguments).stdout;
+    assert_eq!(output(&arguments).stdout, recording);
+    let mut replay = servicemap(&["replay", "-", "-o", "json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    replay.stdin.take().unwrap().write_all(&recording).unwrap();
+    let map = replay.wait_with_output().unwrap().stdout;
+    let map: serde_json::Value = serde_json::from_slice(&map).unwrap();
+    assert_eq!(map["connections"].as_array().map(Vec::len), Some(20));
+}
+
+/// A recorded incident of the repository.
+fn incident(name: &str) -> String {
+    format!("{}/../tests/incidents/{name}.jsonl", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The health of the incident's database in the map at an instant.
+fn database_at(at: &str) -> String {
+    let recording = incident("cascading_failure");
+    let output = output(&["map", "--recording", &recording, "--at", at, "-o", "json"]);
+    let map: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let services = map["services"].as_array().unwrap();
+    let database = services.iter().find(|service| service["name"] == "db").unwrap();
+    database["health"]["status"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_map_of_a_recording_is_shown_as_it_was_at_an_instant() {
+    assert_eq!(database_at("+59s"), "healthy");
+    assert_eq!(database_at("+63s"), "unhealthy");
+    assert_eq!(database_at("2027-01-15T08:00:59Z"), "healthy");
+}
+
+#[test]
+fn two_instants_of_a_recording_are_compared() {
+    let recording = incident("wrong_database");
+    let output = output(&["diff", &format!("{recording}@+59s"), &format!("{recording}@+80s")]);
+    let stdout = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(stdout.contains("prod/checkout->staging/postgres:5432/tcp"), "{stdout}");
+    assert!(!stdout.contains("prod/checkout->prod/postgres:5432/tcp opened"), "{stdout}");
+}
+
+#[test]
+fn an_instant_outside_a_recording_and_what_is_no_recording_are_refused_in_one_sentence() {
+    let recording = incident("wrong_database");
+    for args in [
+        &["map", "--recording", &recording, "--at", "yesterday"][..],
+        &["replay", "/proc/self/cmdline"],
+        &["diff", "/nowhere/a.json", "/nowhere/b.json"],
+    ] {
+        let output = output(args);
+        let stderr = text(&output.stderr);
+        assert!(matches!(output.status.code(), Some(1 | 2)), "{args:?}: {stderr}");
+        assert!(stderr.trim_end().lines().count() <= 5 && !stderr.contains("panicked"), "{args:?}: {stderr}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
 use servicemap_map::record::{Header, Line, ReadError, Reader, Step};
@@ -33,12 +34,17 @@ pub struct Steps<R = BufReader<File>> {
     cut_off: bool,
 }
 
-/// Opens a recording: how its map begins, and its steps.
+/// Opens a recording, `-` standing for standard input: how its map begins, and its steps.
 ///
 /// # Errors
 /// Where the file cannot be read or is no recording.
 pub fn open(path: &Path) -> Result<(Header, Steps), RecordingError> {
-    let file = File::open(path).map_err(|source| RecordingError::Read { path: path.to_owned(), source })?;
+    let file = if path == Path::new("-") {
+        io::stdin().as_fd().try_clone_to_owned().map(File::from)
+    } else {
+        File::open(path)
+    };
+    let file = file.map_err(|source| RecordingError::Read { path: path.to_owned(), source })?;
     read(BufReader::new(file), path)
 }
 
