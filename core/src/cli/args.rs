@@ -30,7 +30,7 @@ Examples:
   servicemap map
   servicemap map --for 1m -o json > map.json
   servicemap map -o dot | dot -Tsvg > map.svg
-  servicemap map -o mermaid
+  servicemap map -o mermaid --namespace shop
   servicemap map --edge 'shop/web->shop/db:5432/tcp'
   servicemap map --recording incident.jsonl --at -5m
   servicemap map --recording incident.jsonl --at 2027-01-15T08:00:00Z -o json";
@@ -171,6 +171,20 @@ pub(super) struct MapArgs {
     /// Form of the map
     #[arg(short, long, value_enum, default_value_t = MapOutput::Table)]
     pub(super) output: MapOutput,
+    #[command(flatten)]
+    pub(super) drawing: DrawingArgs,
+}
+
+/// What of the map is drawn, in the forms `dot` and `mermaid`.
+#[derive(Debug, Args)]
+pub(super) struct DrawingArgs {
+    /// Draw the services of this namespace (or machine) with what they talk to, which is folded by namespace; may be
+    /// repeated [default: everything, folded where it is too much to look at]
+    #[arg(long, value_name = "NAME")]
+    pub(super) namespace: Vec<String>,
+    /// Draw every service by itself, however many (Mermaid takes no more than 500 arrows)
+    #[arg(long, conflicts_with = "namespace")]
+    pub(super) unfold: bool,
 }
 
 #[derive(Debug, Args)]
@@ -205,6 +219,8 @@ pub(super) struct ReplayArgs {
     /// What to show
     #[arg(short, long, value_enum, default_value_t = ReplayOutput::Events)]
     pub(super) output: ReplayOutput,
+    #[command(flatten)]
+    pub(super) drawing: DrawingArgs,
 }
 
 /// What `replay` shows.

@@ -69,6 +69,12 @@ pub(super) enum CliError {
     NoService(String),
     #[error("`{name}` may be any of {ids}; name one of these")]
     SeveralServices { name: String, ids: String },
+    #[error(
+        "nothing of the map is in the namespace or on the machine `{0}`; without --namespace the drawing shows all that there are"
+    )]
+    NoNamespace(String),
+    #[error("--namespace and --unfold say what is drawn; they go with `-o dot` and `-o mermaid`")]
+    NotDrawn,
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
 }

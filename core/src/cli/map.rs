@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use servicemap_map::model::{EdgePairs, Snapshot};
 
-use super::args::{MapArgs, MapOutput};
+use super::args::{DrawingArgs, MapArgs, MapOutput};
 use super::error::CliError;
 use super::output::{self, Capability};
-use super::render::{self, Style, visible};
+use super::render::{self, Style, View, visible};
 use super::signals::Signals;
 use crate::recording::{Moment, map_at};
 use crate::settings::LabelFilter;
@@ -24,12 +24,13 @@ pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
 
 pub(super) fn run(args: &MapArgs) -> Result<ExitCode, CliError> {
+    let view = view(&args.drawing, is_drawn(args.output))?;
     if let Some(path) = &args.recording {
         let (map, at) = map_at(path, args.at.unwrap_or(Moment::END))?;
-        return show(args, || map.snapshot(at).into(), |key| map.pairs(key));
+        return show(args, &view, || map.snapshot(at).into(), |key| map.pairs(key));
     }
     let observer = watch(args.observe_for)?;
-    show(args, || observer.snapshot(), |key| observer.pairs(key))
+    show(args, &view, || observer.snapshot(), |key| observer.pairs(key))
 }
 
 /// The map after a while; without one, after one drain of the kernel's counters.
@@ -60,12 +61,13 @@ fn watch(observe_for: Option<Duration>) -> Result<Observer, CliError> {
 /// Prints the map, or what is behind one connection of it.
 fn show(
     args: &MapArgs,
+    view: &View,
     snapshot: impl FnOnce() -> Arc<Snapshot>,
     pairs: impl FnOnce(&str) -> Option<EdgePairs>,
 ) -> Result<ExitCode, CliError> {
     let stdout = Capability::of_stdout();
     let Some(key) = &args.edge else {
-        return output::print(&text(&snapshot(), args.output, stdout)?);
+        return output::print(&text(&snapshot(), args.output, view, stdout)?);
     };
     let found = pairs(key).ok_or_else(|| no_edge(key, &snapshot()));
     output::print(&match args.output {
@@ -105,8 +107,26 @@ fn wait_ready(observer: &Observer, signals: &Signals) -> Result<bool, CliError> 
     Ok(true)
 }
 
+/// What is to be drawn; nothing in particular may be asked for of a form that is no drawing.
+pub(super) fn view(args: &DrawingArgs, drawn: bool) -> Result<View, CliError> {
+    let view = View { namespaces: args.namespace.clone(), unfolded: args.unfold };
+    if drawn || view.is_default() { Ok(view) } else { Err(CliError::NotDrawn) }
+}
+
+const fn is_drawn(form: MapOutput) -> bool {
+    matches!(form, MapOutput::Dot | MapOutput::Mermaid)
+}
+
 /// The map in one of its forms.
-pub(super) fn text(snapshot: &Snapshot, form: MapOutput, stdout: Capability) -> Result<String, CliError> {
+pub(super) fn text(
+    snapshot: &Snapshot,
+    form: MapOutput,
+    view: &View,
+    stdout: Capability,
+) -> Result<String, CliError> {
+    if let Some(name) = view.unknown_namespace(snapshot) {
+        return Err(CliError::NoNamespace(name.to_owned()));
+    }
     Ok(match form {
         MapOutput::Table => {
             let width = stdout.size().map(|(columns, _)| columns);
@@ -114,8 +134,8 @@ pub(super) fn text(snapshot: &Snapshot, form: MapOutput, stdout: Capability) -> 
         }
         // Which labels may leave is said in a file, and here is none.
         MapOutput::Json => render::json(&LabelFilter::default().snapshot(snapshot), stdout.terminal)?,
-        MapOutput::Dot => render::dot(snapshot),
-        MapOutput::Mermaid => render::mermaid(snapshot),
+        MapOutput::Dot => render::dot(snapshot, view),
+        MapOutput::Mermaid => render::mermaid(snapshot, view),
     })
 }
 
@@ -142,5 +162,32 @@ impl Drop for Progress {
             // Carriage return, then erase the line (ECMA-48 EL).
             let _ = write!(std::io::stderr(), "\r\u{1b}[2K");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::render::sample;
+    use super::*;
+
+    fn drawn(namespace: &str, form: MapOutput) -> Result<String, CliError> {
+        let args = DrawingArgs { namespace: vec![namespace.to_owned()], unfold: false };
+        let stdout = Capability { terminal: false, redraw: false, colour: false };
+        text(&sample::shop(), form, &view(&args, is_drawn(form))?, stdout)
+    }
+
+    #[test]
+    fn a_namespace_is_drawn_and_not_tabulated() {
+        assert!(drawn("shop-2", MapOutput::Dot).unwrap().contains("only shop-2 and what it talks to"));
+        assert!(matches!(drawn("shop-2", MapOutput::Json), Err(CliError::NotDrawn)));
+    }
+
+    #[test]
+    fn a_namespace_that_the_map_does_not_have_is_named() {
+        let error = drawn("shpo", MapOutput::Mermaid).unwrap_err().to_string();
+        assert!(
+            error.starts_with("nothing of the map is in the namespace or on the machine `shpo`"),
+            "{error}"
+        );
     }
 }

@@ -15,6 +15,8 @@ use super::{map, run};
 use crate::recording::{self, Ending, Steps};
 
 pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, CliError> {
+    let drawn = matches!(args.output, ReplayOutput::Dot | ReplayOutput::Mermaid);
+    let view = map::view(&args.drawing, drawn)?;
     let (header, mut steps) = recording::open(&args.file)?;
     let map = header.map();
     let form = match args.output {
@@ -30,7 +32,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, CliError> {
     };
     let (map, now) = in_the_end(map, header.started_at, &mut steps)?;
     warn(&args.file, steps.ending());
-    output::print(&map::text(&map.snapshot(now), form, Capability::of_stdout())?)
+    output::print(&map::text(&map.snapshot(now), form, &view, Capability::of_stdout())?)
 }
 
 /// Says that a recording has no end, if it has none.

@@ -5,12 +5,16 @@
 
 mod analysis;
 mod dot;
-mod graph;
+mod drawing;
 mod grid;
 mod json;
 mod layout;
 mod mermaid;
 mod pairs;
+#[cfg(test)]
+mod pictures;
+#[cfg(test)]
+mod renderers;
 #[cfg(test)]
 pub(super) mod sample;
 mod table;
@@ -18,6 +22,7 @@ mod text;
 
 pub(super) use analysis::{service_analysis, topology};
 pub(super) use dot::dot;
+pub(super) use drawing::View;
 pub(super) use json::{document, json};
 pub(super) use mermaid::mermaid;
 pub(super) use pairs::pairs;

@@ -17,7 +17,7 @@ fn at(seconds: u64) -> Timestamp {
     Timestamp::from_nanos(START + seconds * SECOND)
 }
 
-fn service(reference: &ServiceRef, status: HealthStatus) -> Arc<Service> {
+pub(super) fn service(reference: &ServiceRef, status: HealthStatus) -> Arc<Service> {
     let reasons = match status {
         HealthStatus::Unknown => vec![HealthReason::NoTraffic],
         HealthStatus::Healthy => vec![HealthReason::ConnectionsSucceed],
@@ -39,7 +39,7 @@ fn service(reference: &ServiceRef, status: HealthStatus) -> Arc<Service> {
     })
 }
 
-fn edge(
+pub(super) fn edge(
     source: &ServiceRef,
     destination: &ServiceRef,
     port: u16,
@@ -81,11 +81,15 @@ fn edge(
     })
 }
 
-fn named(namespace: &str, name: &str, service_type: ServiceType) -> ServiceRef {
+pub(super) fn named(namespace: &str, name: &str, service_type: ServiceType) -> ServiceRef {
     ServiceRef { namespace: namespace.into(), name: name.into(), service_type }
 }
 
-fn snapshot(host: &str, services: Vec<Arc<Service>>, connections: Vec<Arc<Connection>>) -> Snapshot {
+pub(super) fn snapshot(
+    host: &str,
+    services: Vec<Arc<Service>>,
+    connections: Vec<Arc<Connection>>,
+) -> Snapshot {
     let external = services.iter().filter(|service| service.service_type == ServiceType::External).count();
     Snapshot {
         version: Snapshot::VERSION,

@@ -106,7 +106,7 @@ fn heading(snapshot: &Snapshot, style: Style) -> Vec<String> {
 }
 
 /// What was lost, by reason: `lost: 12 flow_map_full (mended), 3 untracked_socket`.
-fn lost(gaps: &[Gap]) -> String {
+pub(super) fn lost(gaps: &[Gap]) -> String {
     let mut by_reason: BTreeMap<&str, (u64, bool)> = BTreeMap::new();
     for gap in gaps {
         let (count, healed) = by_reason.entry(gap.reason.as_str()).or_insert((0, true));

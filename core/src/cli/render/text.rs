@@ -23,13 +23,14 @@ pub(crate) fn visible(name: &str) -> String {
     out
 }
 
-/// Whether a terminal would obey or hide this character (Unicode general categories Cc, Cf, Zl, Zp, and private use,
-/// for which no two terminals agree on a width).
+/// Whether a terminal would obey or hide this character (Unicode general categories Cc, Cf, Zl, Zp, private use, for which
+/// no two terminals agree on a width, and what is no character and stands in no XML).
 fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{e000}'..='\u{f8ff}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{2060}'..='\u{206f}' | '\u{e000}'..='\u{f8ff}' | '\u{fdd0}'..='\u{fdef}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{fffe}'..='\u{ffff}'
             | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{10ffff}')
 }
 
