@@ -9,7 +9,7 @@ use servicemap_map::model::{EdgePairs, FactBody, Pair, PairEnd, Side};
 const TO_DB: &str = "shop/web->shop/db:80/tcp";
 
 fn pairs(lab: &Lab, edge: &str) -> EdgePairs {
-    lab.map.pairs(edge).unwrap_or_else(|| panic!("no edge {edge} among {:?}", lab.edges()))
+    lab.map.pairs(edge).unwrap_or_else(|| unreachable!("no edge {edge} among {:?}", lab.edges()))
 }
 
 fn text(end: &PairEnd) -> String {

@@ -21,6 +21,7 @@ use crate::capture::HookChoice;
 
 pub use host::machine_name;
 pub use labels::LabelFilter;
+#[cfg(feature = "export")]
 pub(crate) use read::event_types;
 
 use reader::{Problem, Section};
