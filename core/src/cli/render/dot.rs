@@ -116,6 +116,8 @@ fn html(character: char) -> Cow<'static, str> {
         '<' => "&lt;".into(),
         '>' => "&gt;".into(),
         '"' => "&quot;".into(),
+        // At the end of a text Graphviz's XML parser waits for the rest of a `]]>` that does not come.
+        ']' => "&#93;".into(),
         '\\' => "\\\\".into(),
         other => other.to_string().into(),
     }
@@ -179,6 +181,14 @@ mod tests {
         ] {
             assert!(svg.contains(&format!("{text}</text>")), "{text}: {svg}");
         }
+    }
+
+    #[test]
+    fn graphviz_draws_a_name_that_ends_with_a_bracket() {
+        let Some(svg) = renderers::graphviz(&all(&pictures::named_all(&["]".to_owned()])), "svg") else {
+            return;
+        };
+        assert!(svg.contains(">]</text>") || svg.contains(">&#93;</text>"), "{svg}");
     }
 
     #[test]
