@@ -161,6 +161,20 @@ impl ServiceMap {
         }
     }
 
+    /// Closes the debounce window before its time, if one is open, and tells what waits for it: so that a
+    /// [`snapshot`](Self::snapshot) taken now, and the events after it, are any later one.
+    pub fn flush(&mut self, now: Timestamp) {
+        self.advance(now);
+        if self.ready {
+            self.teller.close_window(&mut self.state, self.now);
+        }
+    }
+
+    /// Whether there is something for [`flush`](Self::flush) to do.
+    pub const fn is_debouncing(&self) -> bool {
+        self.teller.has_window()
+    }
+
     fn meet_deadlines(&mut self, until: Timestamp) {
         while let Some(due) = self.first_deadline().filter(|due| *due <= until) {
             self.state.expire(due);

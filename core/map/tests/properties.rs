@@ -14,6 +14,7 @@ use servicemap_map::model::{
     Connection, Direction, EventData, EventType, Fact, FactBody, FlowDelta, Origin, Renaming, Side, Snapshot,
     SourceId, TopologyChange,
 };
+use servicemap_map::record::Step;
 
 const NAMESPACES: &[u32] = &[HOST, 2, 3];
 const PROGRAMS: &[&str] = &["a", "b", ""];
@@ -292,10 +293,11 @@ proptest! {
         prop_assert_eq!(told(&mut once), told(&mut twice));
     }
 
-    /// A snapshot taken between two windows, and what is told after it, are any later snapshot.
+    /// A snapshot that a consumer gets, at any instant, and what is told after it, are any later snapshot.
     #[test]
     fn a_snapshot_and_the_changes_after_it_are_the_later_snapshot(
         before in facts(40),
+        taken in 0..40u16,
         after in facts(40),
         later in prop::collection::vec(30..1500u16, 1..4),
     ) {
@@ -303,14 +305,16 @@ proptest! {
         for (_, body) in before {
             apply(&mut lab, (0, body), 0);
         }
-        lab.until(2.0);
+        // Within a window and between two, after a part of what comes and goes.
+        lab.until(f64::from(taken) / 10.0);
+        lab.take(Step::Flush(lab.now));
         lab.events();
         let mut followed = Followed::of(&lab);
         let mut after = after;
         after.sort_by_key(|(second, _)| *second);
         for (second, body) in after {
-            lab.until(f64::from(second + 3));
-            apply(&mut lab, (second + 3, body), 0);
+            lab.until(f64::from(second + 4));
+            apply(&mut lab, (second + 4, body), 0);
             lab.settle();
         }
         let mut later = later;

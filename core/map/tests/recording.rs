@@ -188,6 +188,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             }));
             steps.push(Step::Advance(now));
         }
+        steps.push(Step::Flush(now));
         steps.push(Step::Finish(now + Duration::from_secs(1)));
         steps
     })
@@ -254,6 +255,7 @@ proptest! {
                 Step::Advance(now) => run.advance(now),
                 Step::Remember(known) => run.remember(known),
                 Step::Keep(now) => drop(run.known(now)),
+                Step::Flush(now) => run.flush(now),
                 Step::Finish(now) => run.finish(now),
             }
         }

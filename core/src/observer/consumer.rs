@@ -85,7 +85,13 @@ impl Consumer {
         let until = deadline(timeout);
         let mut inner = shared.lock();
         loop {
-            if let Some(next) = self.try_next(&mut inner, max.max(1), shared.now()) {
+            let written = inner.map.log().next_sequence();
+            let next = self.try_next(&mut inner, max.max(1), shared.now());
+            if inner.map.log().next_sequence() > written {
+                // What was told for this one's snapshot is news to the others.
+                shared.notify();
+            }
+            if let Some(next) = next {
                 return next;
             }
             let (back, in_time) = shared.wait(inner, until);
@@ -104,6 +110,9 @@ impl Consumer {
         let mut cursor = match self.cursor {
             Some(cursor) => cursor,
             None if inner.map.is_ready() => {
+                if self.initial != Initial::Nothing {
+                    inner.map.flush(now);
+                }
                 let cursor = inner.map.log().cursor_at_end();
                 self.cursor = Some(cursor);
                 match self.initial {
@@ -126,6 +135,7 @@ impl Consumer {
         self.cursor = Some(cursor);
         if batch.lost > 0 {
             self.skipped_from = None;
+            inner.map.flush(now);
             return Some(Self::snapshot(inner, batch, now));
         }
         if batch.events.is_empty() {

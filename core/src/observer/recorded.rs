@@ -84,6 +84,17 @@ impl Recorded {
         self.map.advance(now);
     }
 
+    /// See [`ServiceMap::flush`]; false where nothing waited to be told.
+    pub(super) fn flush(&mut self, now: Timestamp) -> bool {
+        let waits = self.map.is_debouncing();
+        if waits {
+            self.note(|| Step::Flush(now));
+            self.send();
+            self.map.flush(now);
+        }
+        waits
+    }
+
     pub(super) fn finish(&mut self, now: Timestamp) {
         self.note(|| Step::Finish(now));
         self.send();

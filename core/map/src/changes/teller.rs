@@ -203,9 +203,20 @@ impl Teller {
         while let Some(subject) = self.pace.pop() {
             self.speak(subject, state, now);
         }
+        self.close_window(state, now);
+    }
+
+    /// Tells now what waits for the window to close.
+    pub(crate) fn close_window(&mut self, state: &mut State, now: Timestamp) {
         if let Some(window) = self.window.take() {
             self.close(window, state, now);
+            self.counts = state.counts();
         }
+    }
+
+    /// Whether something waits for the window to close.
+    pub(crate) const fn has_window(&self) -> bool {
+        self.window.is_some()
     }
 
     fn full_snapshot_interval(&self) -> Duration {

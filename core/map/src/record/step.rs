@@ -27,6 +27,8 @@ pub enum Step {
     Advance(Timestamp),
     /// [`ServiceMap::known`], which forgets what is too old or too much to be kept: `{"keep":…}`.
     Keep(Timestamp),
+    /// [`ServiceMap::flush`]: `{"flush":…}`.
+    Flush(Timestamp),
     /// [`ServiceMap::finish`]: `{"finish":…}`; the last step.
     Finish(Timestamp),
 }
@@ -45,6 +47,7 @@ impl Step {
             }
             Self::Advance(now) => map.advance(now),
             Self::Keep(now) => drop(map.known(now)),
+            Self::Flush(now) => map.flush(now),
             Self::Finish(now) => map.finish(now),
         }
     }
@@ -52,7 +55,7 @@ impl Step {
     /// The time that the step tells the map; none where it tells something else.
     pub const fn now(&self) -> Option<Timestamp> {
         match self {
-            Self::Advance(now) | Self::Finish(now) => Some(*now),
+            Self::Advance(now) | Self::Flush(now) | Self::Finish(now) => Some(*now),
             Self::Remember(_) | Self::Expect(_) | Self::GiveUp(_) | Self::Apply(_) | Self::Keep(_) => None,
         }
     }
@@ -81,6 +84,7 @@ impl Serialize for Step {
             Self::GiveUp(source) => word(serializer, "give_up", source),
             Self::Advance(now) => word(serializer, "advance", now),
             Self::Keep(now) => word(serializer, "keep", now),
+            Self::Flush(now) => word(serializer, "flush", now),
             Self::Finish(now) => word(serializer, "finish", now),
             Self::Apply(Fact { at, origin, body }) => {
                 let from = (origin.source != usual_source(body)).then_some(origin.source);
@@ -155,7 +159,7 @@ impl Parts {
             Some(What::Other(step)) if is_bare => Ok(*step),
             Some(What::Other(_)) => Err(E::custom("`at`, `from` and `sequence` are of facts only")),
             None => Err(E::custom(
-                "it says neither a fact, nor `remember`, `expect`, `give_up`, `advance`, `keep` or `finish`",
+                "it says neither a fact, nor `remember`, `expect`, `give_up`, `advance`, `keep`, `flush` or `finish`",
             )),
         }
     }
@@ -189,6 +193,7 @@ impl<'de> Visitor<'de> for StepVisitor {
                 "give_up" => parts.what(What::other(Step::GiveUp(map.next_value()?)))?,
                 "advance" => parts.what(What::other(Step::Advance(map.next_value()?)))?,
                 "keep" => parts.what(What::other(Step::Keep(map.next_value()?)))?,
+                "flush" => parts.what(What::other(Step::Flush(map.next_value()?)))?,
                 "finish" => parts.what(What::other(Step::Finish(map.next_value()?)))?,
                 name => {
                     let entry = Entry { name, map: &mut map };

@@ -140,10 +140,9 @@ impl State {
     /// Addresses beyond the bound are one service: those outside, and those inside the cluster that nobody known has; and so
     /// is whatever finds no room at all. A flow that counts there stays there as long as nobody is known to have its address: counters do not jump.
     fn bounded(&self, flow: &Flow, ends: Ends) -> Ends {
-        let Ends::Pair { source, destination, port, side, since, client } = ends else { return ends };
+        let has_room = || self.services.len() < self.settings.max_services;
         let bound = |party: Party, end: End| {
             let is_new = || self.services.find(&party.id()).is_none();
-            let has_room = || self.services.len() < self.settings.max_services;
             let Some(rest) = party.rest() else {
                 let rest = party.without_room(&self.settings.host);
                 let goes_there = self.is_among(flow, &rest, end) || (!has_room() && is_new());
@@ -159,17 +158,29 @@ impl State {
             let goes_there = || (full() || !has_room()) && is_new();
             if self.is_among(flow, &rest, end) || goes_there() { rest } else { party }
         };
-        let (source, destination) = (bound(source, End::Source), bound(destination, End::Destination));
-        Ends::Pair { source, destination, port, side, since, client }
+        match ends {
+            Ends::Pair { source, destination, port, side, since, client } => {
+                let (source, destination) =
+                    (bound(source, End::Source), bound(destination, End::Destination));
+                Ends::Pair { source, destination, port, side, since, client }
+            }
+            Ends::Presence(party) => Ends::Presence(bound(party, End::Destination)),
+            Ends::Waiting => Ends::Waiting,
+        }
     }
 
     /// Whether a flow counts, at one of its ends, for a party that stands for many.
     fn is_among(&self, flow: &Flow, rest: &Party, end: End) -> bool {
-        let Place::Edge(edge) = flow.place else { return false };
-        self.edges.get(edge).is_some_and(|edge| match end {
-            End::Source => edge.reference.source == rest.service,
-            End::Destination => edge.reference.destination == rest.service,
-        })
+        match flow.place {
+            Place::Nowhere => false,
+            Place::Presence(service) => {
+                self.services.get(service).is_some_and(|entry| entry.reference == rest.service)
+            }
+            Place::Edge(edge) => self.edges.get(edge).is_some_and(|edge| match end {
+                End::Source => edge.reference.source == rest.service,
+                End::Destination => edge.reference.destination == rest.service,
+            }),
+        }
     }
 
     fn is_there(&self, flow: &Flow, ends: &Ends, client: Option<MachineId>) -> bool {
@@ -295,7 +306,9 @@ impl State {
         let sums = flow.sums.clone();
         let arrival = Arrival { came: came.unwrap_or(sums.first), sums: &sums };
         let place = match ends {
-            Ends::Presence(party) => self.service(party, &arrival).map(Place::Presence),
+            Ends::Presence(party) => {
+                self.service_or_rest(party, &arrival).map(|(service, _)| Place::Presence(service))
+            }
             Ends::Pair { source, destination, port, side, .. } => {
                 self.edge(source, destination, *port, *side, &arrival).map(Place::Edge)
             }
