@@ -24,7 +24,7 @@ lint: ## Formatting, clippy, licences and sources, rustdoc, go vet, staticcheck
 bench: ## What Servicemap costs on this machine, as ratios and CPU time, and what watching a cluster costs
 	@tools/bench.sh
 bench-code: ## What the map, the OTLP encoders and watching a cluster cost by themselves, without a kernel
-	@cargo bench --locked -p servicemap-map --bench map --bench policies
+	@cargo bench --locked -p servicemap-map --bench map --bench policies --bench analysis
 	@tools/bench-scale.sh
 	@cargo bench --locked -p servicemap --no-default-features --bench otlp
 	@cargo bench --locked -p servicemap --no-default-features --bench kubernetes

@@ -1,14 +1,10 @@
 #!/usr/bin/env bash
-# What the map of a large cluster takes in bytes and time, and in instructions where valgrind is installed (on Debian:
-# apt-get install valgrind). Instructions are the same on a busy machine.
+# What the map of a large cluster takes in bytes, time and instructions.
 source "$(dirname "$0")/lib.sh"
 
+tools/need.sh bench
 bench=(cargo bench --quiet --locked -p servicemap-map --bench scale)
 "${bench[@]}"
-if ! command -v valgrind > /dev/null; then
-  echo 'Instructions are not counted: valgrind is not installed.'
-  exit 0
-fi
 
 # cargo says where it has put the benchmark.
 program=$("${bench[@]}" --no-run --message-format=json | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)

@@ -12,3 +12,5 @@ printf '\n%s, Linux %s, %s cores, %s\n' "$(date --utc +%F)" "$(uname -r)" "$(npr
 target/release/bench "$@"
 target/release/mesh
 "${cluster[@]}"
+cargo bench --quiet --locked -p servicemap-map --bench analysis
+tools/bench-scale.sh

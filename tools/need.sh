@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what building and testing need: need.sh [compilers|bpf|helm|kubelab]. Without an argument everything that `make test`
+# Installs what building and testing need: need.sh [compilers|bpf|bench|helm|kubelab]. Without an argument everything that `make test`
 # needs. What is there already is left alone.
 source "$(dirname "$0")/lib.sh"
 
@@ -111,6 +111,10 @@ case ${1:-all} in
     packages "${BPF_PACKAGES[@]}"
     once "bpf-linker-$BPF_LINKER" bpf_linker
     ;;
+  bench)
+    compilers
+    packages valgrind # counts instructions, which are the same on a busy machine
+    ;;
   helm)
     test_compilers
     once "helm-$HELM" helm
@@ -132,5 +136,5 @@ case ${1:-all} in
     mkdir -p target
     ln -sfn "$TOOLS/mermaid-$MERMAID/mermaid.min.js" target/mermaid.min.js
     ;;
-  *) die "need.sh: $1 is none of compilers, bpf, helm, kubelab" ;;
+  *) die "need.sh: $1 is none of compilers, bpf, bench, helm, kubelab" ;;
 esac
