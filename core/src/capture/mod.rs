@@ -36,6 +36,8 @@ pub use pass::FirstPass;
 pub use refresh::Refresh;
 pub use requirements::{Requirement, State, requirements};
 pub use settings::{CaptureSettings, Hook, HookChoice};
+#[cfg(feature = "cli")]
+pub(crate) use sys::keep_large_allocations_apart;
 pub use wait::{CgroupMade, Poll};
 
 use crate::clock::Clock;

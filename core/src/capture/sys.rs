@@ -198,6 +198,20 @@ pub(super) fn give_memory_back() {
     }
 }
 
+/// Lets large allocations come from the system one by one, for this whole process: glibc would take them from its heap once a
+/// large one was freed, where what is only reserved is written with zeros and stays resident. 4.6 MiB of an agent at rest.
+#[cfg(feature = "cli")]
+pub(crate) fn keep_large_allocations_apart() {
+    /// In bytes; where glibc begins is 128 KiB, which buffers that come and go would meet all the time.
+    #[cfg(target_env = "gnu")]
+    const LARGE: i32 = 1 << 20;
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes two integers and leaves every allocation as it is; called before there are threads.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+    }
+}
+
 /// What the kernel accounts for a map, in bytes.
 pub(super) fn map_memory(fd: i32) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;

@@ -34,6 +34,7 @@ use error::CliError;
 
 /// Runs the command line `args` (program name first) to its end and returns the process's exit status.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    crate::capture::keep_large_allocations_apart();
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
