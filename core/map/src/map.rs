@@ -162,17 +162,18 @@ impl ServiceMap {
     }
 
     /// Closes the debounce window before its time, if one is open, and tells what waits for it: so that a
-    /// [`snapshot`](Self::snapshot) taken now, and the events after it, are any later one.
+    /// [`snapshot`](Self::snapshot) taken now, and the events after it, are any later one. The first window of a run that
+    /// [remembers](Self::remember) stays open: it holds what began between two runs, for all consumers that begin with it.
     pub fn flush(&mut self, now: Timestamp) {
         self.advance(now);
-        if self.ready {
+        if self.can_flush() {
             self.teller.close_window(&mut self.state, self.now);
         }
     }
 
     /// Whether there is something for [`flush`](Self::flush) to do.
-    pub const fn is_debouncing(&self) -> bool {
-        self.teller.has_window()
+    pub fn can_flush(&self) -> bool {
+        self.ready && self.teller.may_close_window()
     }
 
     fn meet_deadlines(&mut self, until: Timestamp) {

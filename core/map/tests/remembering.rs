@@ -67,6 +67,18 @@ fn a_dependency_that_began_between_two_runs_is_news() {
 }
 
 #[test]
+fn what_began_between_two_runs_waits_for_all_consumers_though_one_has_a_snapshot_already() {
+    let mut lab = next_run(first_run(), 60.0, |_| {});
+    lab.tell(client("psql", "127.0.0.1", 80).preexisting(1));
+    lab.ready();
+    lab.until(61.0);
+    lab.map.flush(lab.now);
+    assert_eq!(subjects(&mut lab), Vec::<String>::new());
+    lab.until(62.0);
+    assert_eq!(subjects(&mut lab), ["box/psql->box/web"]);
+}
+
+#[test]
 fn detections_of_a_run_that_remembers_are_not_marked_learning() {
     let mut lab = next_run(first_run(), 60.0, |_| {});
     lab.ready();

@@ -4,7 +4,6 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use servicemap_map::model::Snapshot;
 use servicemap_map::simulate::{PlanError, ScriptError};
 
 use crate::ObserverError;
@@ -34,13 +33,6 @@ pub(super) enum CliError {
     EdgeForm(&'static str),
     #[error("cannot read {}: {source}", .path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("{} is no recording, and no map as `servicemap map -o json` prints it: {source}", .path.display())]
-    NoMap { path: PathBuf, source: serde_json::Error },
-    #[error(
-        "{} has version {version} of the map, and this Servicemap reads version {}; compare it with a Servicemap that is as \
-         new as the one that made it", .path.display(), Snapshot::VERSION
-    )]
-    MapVersion { path: PathBuf, version: u32 },
     #[error(
         "`{value}` is no log filter ({source}); use error, warn, info, debug or trace, or `target=level`"
     )]
@@ -63,7 +55,7 @@ pub(super) enum CliError {
     ScriptLine(#[from] ScriptError),
     #[error(transparent)]
     Plan(#[from] PlanError),
-    #[error("cannot analyze {}: {why}; give a file that `servicemap map -o json` wrote", .path.display())]
+    #[error("{} is no map that can be read: {why}; give a file that `servicemap map -o json` wrote", .path.display())]
     SavedMap { path: PathBuf, why: String },
     #[error("`{0}` is no service of the map; `servicemap map` shows them, each as NAMESPACE/NAME")]
     NoService(String),

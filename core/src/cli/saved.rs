@@ -1,10 +1,11 @@
-//! A map that `-o json` wrote, as far as its analysis needs it.
+//! Maps that `-o json` wrote: how they are read, and what their analysis needs of them.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use serde::Deserialize;
-use servicemap_map::model::{ServiceId, ServiceKind, ServiceType, Snapshot, SnapshotTopology};
+use serde::de::DeserializeOwned;
+use servicemap_map::model::{ServiceId, ServiceKind, ServiceRef, Snapshot, SnapshotTopology};
 
 use super::error::CliError;
 
@@ -26,23 +27,9 @@ struct SavedService {
 
 #[derive(Debug, Deserialize)]
 struct SavedConnection {
-    source: SavedEnd,
-    destination: SavedEnd,
+    source: ServiceRef,
+    destination: ServiceRef,
     opened: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct SavedEnd {
-    namespace: String,
-    name: String,
-    #[serde(rename = "type")]
-    service_type: ServiceType,
-}
-
-impl SavedEnd {
-    fn id(&self) -> ServiceId {
-        ServiceId::new(self.service_type.kind(), self.namespace.as_str(), self.name.as_str())
-    }
 }
 
 /// The version alone: a map of another one may have other fields.
@@ -51,17 +38,21 @@ struct Version {
     version: u32,
 }
 
+/// What a command needs of a saved map; `path` is where it is.
+pub(super) fn parse<T: DeserializeOwned>(text: &[u8], path: &Path) -> Result<T, CliError> {
+    let refused = |why: String| CliError::SavedMap { path: path.to_owned(), why };
+    let Version { version } = serde_json::from_slice(text).map_err(|error| refused(error.to_string()))?;
+    if version != Snapshot::VERSION {
+        let known = Snapshot::VERSION;
+        return Err(refused(format!("its version is {version}, and this servicemap reads {known}")));
+    }
+    serde_json::from_slice(text).map_err(|error| refused(error.to_string()))
+}
+
 impl SavedMap {
     pub(super) fn open(path: &Path) -> Result<Self, CliError> {
-        let refused = |why: String| CliError::SavedMap { path: path.to_owned(), why };
-        let text = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
-        let Version { version } =
-            serde_json::from_slice(&text).map_err(|error| refused(error.to_string()))?;
-        if version != Snapshot::VERSION {
-            let known = Snapshot::VERSION;
-            return Err(refused(format!("its version is {version}, and this servicemap reads {known}")));
-        }
-        serde_json::from_slice(&text).map_err(|error| refused(error.to_string()))
+        let text = std::fs::read(path).map_err(|source| CliError::Read { path: path.to_owned(), source })?;
+        parse(&text, path)
     }
 
     /// All services, each with whether it is outside or something leads to it from there.

@@ -110,14 +110,13 @@ impl Consumer {
         let mut cursor = match self.cursor {
             Some(cursor) => cursor,
             None if inner.map.is_ready() => {
+                if self.initial == Initial::Snapshot {
+                    inner.map.flush(now);
+                }
                 let cursor = inner.map.log().cursor_at_end();
                 self.cursor = Some(cursor);
                 match self.initial {
-                    Initial::Snapshot => {
-                        // What is told by this is news to this one, too: the cursor stands before it.
-                        inner.map.flush(now);
-                        return Some(Self::snapshot(inner, Batch::empty_at(cursor), now));
-                    }
+                    Initial::Snapshot => return Some(Self::snapshot(inner, Batch::empty_at(cursor), now)),
                     Initial::Events => {
                         let all = inner.map.initial_events(now).into_iter();
                         self.pending = all.filter(|event| self.types.contains(event.event_type)).collect();

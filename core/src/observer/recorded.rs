@@ -84,15 +84,12 @@ impl Recorded {
         self.map.advance(now);
     }
 
-    /// See [`ServiceMap::flush`]; false where nothing waited to be told.
-    pub(super) fn flush(&mut self, now: Timestamp) -> bool {
-        let waits = self.map.is_debouncing();
-        if waits {
+    pub(super) fn flush(&mut self, now: Timestamp) {
+        if self.map.can_flush() {
             self.note(|| Step::Flush(now));
             self.send();
             self.map.flush(now);
         }
-        waits
     }
 
     pub(super) fn finish(&mut self, now: Timestamp) {

@@ -1,8 +1,12 @@
 //! What consumers of a real observer see; facts are put into its map by hand, so that no kernel side is needed.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use servicemap_map::model::{EventType, Fact, FactBody, Gap, GapReason, Origin, SourceId, Timestamp};
+use servicemap_map::model::{
+    AddressClass, Direction, EventType, Fact, FactBody, FlowDelta, FlowKey, Gap, GapReason, MachineId,
+    Origin, SourceId, Timestamp,
+};
 
 use super::{Consumer, Initial, Next, Observer, ObserverError};
 use crate::recording::{self, Ending, Recorder};
@@ -54,6 +58,48 @@ fn a_consumer_that_starts_with_a_snapshot_gets_it_first_and_then_what_comes() {
     happen(&observer, 1);
     let Next::Batch { batch, snapshot: None } = next(&observer, &mut consumer) else { panic!() };
     assert_eq!((batch.first, batch.next, batch.events.len()), (2, 3, 1));
+}
+
+/// A program that listens: a service that comes, for the debounce window too.
+fn listener_comes(observer: &Observer, program: &str) {
+    let at = observer.shared.now();
+    let key = FlowKey {
+        machine: MachineId::OWN,
+        generation: 0,
+        cgroup: 1,
+        netns: 1,
+        direction: Direction::Listen,
+        local_class: AddressClass::Other,
+        remote: Ipv4Addr::UNSPECIFIED.into(),
+        port: 80,
+        program: program.into(),
+        folded: false,
+    };
+    let delta = FlowDelta { first: at, last: at, opened: 1, ..FlowDelta::nothing(key) };
+    let mut inner = observer.shared.lock();
+    inner.map.apply(Fact {
+        at,
+        origin: Origin { source: SourceId::Host, sequence: 0 },
+        body: FactBody::Flow(delta),
+    });
+    inner.map.advance(at);
+}
+
+#[test]
+fn a_snapshot_within_a_window_has_told_what_waits_for_it_and_wakes_those_who_wait_for_that() {
+    let observer = started(|settings| settings.map.debounce_window = SOON);
+    let mut waiting = observer.consumer(Initial::Nothing).unwrap();
+    assert!(matches!(observer.next(&mut waiting, 100, Duration::ZERO), Next::Timeout));
+    listener_comes(&observer, "web");
+    let Next::Batch { batch, .. } = next(&observer, &mut waiting) else { panic!() };
+    assert_eq!(batch.events[0].event_type, EventType::ServiceDiscovered);
+    let mut starting = observer.consumer(Initial::Snapshot).unwrap();
+    let Next::Batch { snapshot: Some(snapshot), .. } = next(&observer, &mut starting) else { panic!() };
+    let Next::Batch { batch, .. } = observer.next(&mut waiting, 100, Duration::ZERO) else { panic!() };
+    let told: Vec<_> = batch.events.iter().map(|event| event.event_type).collect();
+    assert_eq!(told, [EventType::TopologyChanged]);
+    assert_eq!(snapshot.sequence, batch.next - 1, "the snapshot has all that was told");
+    assert!(matches!(observer.next(&mut starting, 100, Duration::ZERO), Next::Timeout));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod differences;
 mod initial;
 mod log;
 mod memory;
+mod noting;
 mod pace;
 mod sampling;
 mod teller;

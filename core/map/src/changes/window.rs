@@ -14,6 +14,8 @@ type EdgeName = (ServiceId, ServiceId, u16);
 pub(crate) struct Window {
     /// When it closes.
     pub(crate) ends: Timestamp,
+    /// It holds what is news though it was there when the map began: consumers begin while it is open, and each is to get it.
+    pub(crate) is_of_start: bool,
     /// Services that came or went, with whether they were there before.
     pub(crate) services: BTreeMap<ServiceId, bool>,
     /// Edges that came or went, with whether they were there before.
@@ -34,6 +36,7 @@ impl Window {
     pub(crate) fn new(ends: Timestamp) -> Self {
         Self {
             ends,
+            is_of_start: false,
             services: BTreeMap::new(),
             edges: BTreeMap::new(),
             turned: BTreeSet::new(),

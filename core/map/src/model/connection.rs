@@ -137,6 +137,9 @@ pub struct ConnectionRef {
 }
 
 impl ConnectionRef {
+    /// The only protocol that is counted.
+    pub const PROTOCOL: &str = "tcp";
+
     /// The port of a scan: more than 20 ports of the destination that nobody offers, on which the source only failed. No
     /// connection has it.
     pub const SCAN: u16 = 0;

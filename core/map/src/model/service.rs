@@ -88,7 +88,7 @@ impl Endpoint {
 }
 
 /// A service by name, as connections and events refer to it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ServiceRef {
     /// Kubernetes namespace, host name for a Process, empty for Node and External.
     pub namespace: Arc<str>,

@@ -23,6 +23,7 @@ mod place;
 mod policy;
 mod renaming;
 mod rest;
+mod room;
 mod scans;
 mod services;
 mod settle;

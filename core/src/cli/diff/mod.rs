@@ -6,7 +6,7 @@ mod read;
 use std::process::ExitCode;
 
 use changes::Changes;
-use read::Side;
+use read::Map;
 
 use super::args::{DiffArgs, DiffOutput};
 use super::error::CliError;
@@ -14,8 +14,8 @@ use super::output::{self, Capability};
 use super::render;
 
 pub(super) fn run(args: &DiffArgs) -> Result<ExitCode, CliError> {
-    let (from, to) = (Side::read(&args.from)?, Side::read(&args.to)?);
-    let changes = Changes::between(&from.map, &to.map);
+    let (from, to) = (Map::open(&args.from)?, Map::open(&args.to)?);
+    let changes = Changes::between(&from, &to);
     let text = match args.output {
         DiffOutput::Table => changes.to_text(),
         DiffOutput::Json => render::document(&changes, Capability::of_stdout().terminal)?,

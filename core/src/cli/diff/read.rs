@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
-use servicemap_map::model::Snapshot;
+use servicemap_map::model::{ConnectionRef, ServiceRef};
 
 use super::super::error::CliError;
+use super::super::saved;
 use crate::recording::{Moment, map_at};
 use crate::settings::LabelFilter;
 
 /// What is compared of a map, as `docs/map.md` describes it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Map {
-    version: u32,
     pub(super) at: String,
     pub(super) services: Vec<Service>,
     pub(super) connections: Vec<Connection>,
@@ -40,9 +40,8 @@ pub(super) struct Health {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Connection {
-    source: End,
-    destination: End,
-    protocol: String,
+    source: ServiceRef,
+    destination: ServiceRef,
     port: u16,
     pub(super) opened: u64,
     pub(super) active: u64,
@@ -50,31 +49,18 @@ pub(super) struct Connection {
     pub(super) failed: BTreeMap<String, u64>,
 }
 
-#[derive(Debug, Deserialize)]
-struct End {
-    namespace: String,
-    name: String,
-}
-
 impl Connection {
-    /// `ns/a->ns/b:port/tcp`; a scan's port is `~scan`.
+    /// Which connection it is, as everything else calls it.
     pub(super) fn key(&self) -> String {
-        let Self { source, destination, protocol, port, .. } = self;
-        let port = if *port == 0 { "~scan".to_owned() } else { port.to_string() };
-        let (from, to) = (&source.name, &destination.name);
-        format!("{}/{from}->{}/{to}:{port}/{protocol}", source.namespace, destination.namespace)
+        let Self { source, destination, port, .. } = self;
+        let (source, destination) = (source.clone(), destination.clone());
+        ConnectionRef { source, destination, protocol: ConnectionRef::PROTOCOL, port: *port }.key()
     }
 }
 
-/// One of the two.
-#[derive(Debug)]
-pub(super) struct Side {
-    pub(super) map: Map,
-}
-
-impl Side {
-    /// Reads what a person named: a file, or a recording with `@` and a moment.
-    pub(super) fn read(text: &str) -> Result<Self, CliError> {
+impl Map {
+    /// Reads what a person named: a saved map or a recording, perhaps with `@` and a moment.
+    pub(super) fn open(text: &str) -> Result<Self, CliError> {
         let whole = Path::new(text);
         // A file whose name has an `@` in it is a file.
         if let Some((file, moment)) = text.rsplit_once('@').filter(|_| !whole.exists()) {
@@ -83,28 +69,13 @@ impl Side {
             return Self::recorded(Path::new(file), moment);
         }
         let bytes = fs::read(whole).map_err(|source| CliError::Read { path: whole.to_owned(), source })?;
-        if is_recording(&bytes) {
-            return Self::recorded(whole, Moment::END);
-        }
-        Self::saved(&bytes, whole.to_owned())
+        if is_recording(&bytes) { Self::recorded(whole, Moment::END) } else { saved::parse(&bytes, whole) }
     }
 
     fn recorded(path: &Path, moment: Moment) -> Result<Self, CliError> {
         let (map, at) = map_at(path, moment)?;
-        Self::of(&map.snapshot(at), path)
-    }
-
-    fn of(snapshot: &Snapshot, path: &Path) -> Result<Self, CliError> {
-        let bytes = serde_json::to_vec(&LabelFilter::default().snapshot(snapshot))?;
-        Self::saved(&bytes, path.to_owned())
-    }
-
-    fn saved(bytes: &[u8], path: PathBuf) -> Result<Self, CliError> {
-        match serde_json::from_slice::<Map>(bytes) {
-            Ok(map) if map.version == Snapshot::VERSION => Ok(Self { map }),
-            Ok(map) => Err(CliError::MapVersion { path, version: map.version }),
-            Err(source) => Err(CliError::NoMap { path, source }),
-        }
+        let bytes = serde_json::to_vec(&LabelFilter::default().snapshot(&map.snapshot(at)))?;
+        saved::parse(&bytes, path)
     }
 }
 
